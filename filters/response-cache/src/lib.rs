@@ -1,0 +1,1 @@
+//! Weir response-cache.
