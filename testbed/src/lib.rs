@@ -1,1 +1,3 @@
 //! The programs around the modules.
+
+pub mod pack;
