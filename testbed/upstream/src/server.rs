@@ -109,7 +109,8 @@ impl Instance {
             if_none_match: text_of(header::IF_NONE_MATCH),
             if_modified_since: text_of(header::IF_MODIFIED_SINCE),
         };
-        let serial = self.ledger.borrow_mut().record(path);
+        // Health checks come every second and would drown what a person or a test sent.
+        let serial = if path == "/healthz" { 0 } else { self.ledger.borrow_mut().record(path) };
         let moment = Moment {
             instance: &self.name,
             serial,
