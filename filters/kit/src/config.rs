@@ -36,10 +36,11 @@
 //! # Ok::<(), config::Problems>(())
 //! ```
 
-mod entries;
 mod fields;
 mod json;
 mod kinds;
+mod lists;
+mod objects;
 mod problems;
 mod protobuf;
 mod quote;

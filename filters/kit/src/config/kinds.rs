@@ -113,7 +113,11 @@ impl<N: Copy + Display + PartialOrd + TryFrom<i128> + TryInto<i128>> Kind for In
 
     fn read(&self, value: &Value) -> Result<N, Wrong> {
         let Some(number) = whole(value) else {
-            return Err(Wrong::kind(value, number_mend(value, "give a whole number")));
+            let huge = value.as_f64().filter(|double| double.fract().abs() <= 0.0);
+            return Err(match huge {
+                Some(double) => Wrong::range(value, out_of(&self.0, double < 0.0, false)),
+                None => Wrong::kind(value, number_mend(value, "give a whole number")),
+            });
         };
         match N::try_from(number) {
             Ok(n) if self.0.contains(&n) => Ok(n),

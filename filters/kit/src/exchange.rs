@@ -1,0 +1,211 @@
+//! What a filter may see and do while a request passes.
+//!
+//! [`Host`] is what is there at any time: clocks, shared state, metrics, messages to other streams.
+//! [`Exchange`] adds the one request at hand: its headers, its attributes, the body chunk of this callback.
+//! Everything is fetched when first asked for, and asked of Envoy at most once per phase:
+//! each value that Envoy returns costs about a microsecond.
+
+use std::rc::Rc;
+
+use crate::headers::Headers;
+use crate::meter::Meter;
+use crate::shared::SharedData;
+use crate::units::Nanos;
+
+/// What a filter can ask for with or without a request at hand.
+pub trait Host: SharedData + Meter {
+    /// Monotonic time since the machine started: the same base on every worker, untouched by clock steps.
+    ///
+    /// One reading per callback, however often it is asked for.
+    fn now(&self) -> Nanos;
+
+    /// Wall-clock time since 1970, for the dates of protocols only; it may jump either way.
+    fn wall(&self) -> Nanos;
+
+    /// Sixty-four unpredictable bits.
+    fn random(&self) -> u64;
+
+    /// Wakes a waiting stream of any worker; nothing happens if it is gone.
+    ///
+    /// The stream's filter gets [`crate::Filter::on_wake`] on its own worker, after this callback.
+    fn wake(&self, waker: &Waker);
+
+    /// Starts a call to a cluster that outlives any stream; its answer comes to [`crate::Filter::on_answer`].
+    ///
+    /// The call leaves after this callback, in the next turn of this worker's event loop.
+    fn call(&self, call: Call);
+}
+
+/// Where a waiting stream can be woken: plain data, may be kept in shared state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Waker {
+    /// The message queue of the stream's worker.
+    pub queue: u32,
+    /// The stream within that worker.
+    pub stream: u32,
+}
+
+/// Whose call it is, and which of its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId {
+    /// The name of the filter that gets the answer.
+    pub filter: &'static str,
+    /// The filter's own numbering.
+    pub number: u64,
+}
+
+/// A call to a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Comes back with the answer.
+    pub id: CallId,
+    /// The Envoy cluster to call.
+    pub cluster: String,
+    /// Headers, among them `:method`, `:path` and `:authority`.
+    pub headers: Vec<(String, String)>,
+    /// The body, possibly empty.
+    pub body: Vec<u8>,
+    /// After this the answer is [`Answer::Failed`]; must not be zero.
+    pub timeout: Nanos,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Something answered; may also be Envoy itself, with 503 or 504.
+    Response {
+        /// Headers, with `:status`.
+        headers: Headers,
+        /// The whole body, up to 32 MiB.
+        body: Vec<u8>,
+    },
+    /// The call could not be made, or its answer could not be delivered.
+    Failed,
+}
+
+/// Which header map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Map {
+    /// Of the request. Read it in the request phase if a later phase needs it: the copy is kept.
+    Request,
+    /// Of the response.
+    Response,
+    /// The trailers of the response.
+    Trailers,
+}
+
+/// A fact about the exchange that Envoy knows, by a closed list of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    /// The client's address as Envoy resolved it, `ip:port` or `[ip]:port`.
+    SourceAddress,
+    /// The name of the route; absent when the route has none.
+    RouteName,
+    /// The name of the virtual host.
+    VirtualHost,
+    /// The cluster that the route leads to; absent for redirects and direct responses.
+    Cluster,
+    /// The status that was sent.
+    ResponseCode,
+    /// Why that status was sent, such as `via_upstream`.
+    ResponseDetails,
+    /// Envoy's response flags, as bits.
+    ResponseFlags,
+    /// How long the exchange took, in nanoseconds; at its end only.
+    Duration,
+    /// Bytes of the request with its headers.
+    RequestBytes,
+    /// Bytes of the response with its headers.
+    ResponseBytes,
+    /// The upstream host's address, if one was chosen.
+    UpstreamAddress,
+}
+
+impl Attribute {
+    /// Envoy's path of the property as the ABI wants it: segments joined by NUL.
+    pub const fn joined_path(self) -> &'static str {
+        match self {
+            Self::SourceAddress => "source\0address",
+            Self::RouteName => "xds\0route_name",
+            Self::VirtualHost => "xds\0virtual_host_name",
+            Self::Cluster => "xds\0cluster_name",
+            Self::ResponseCode => "response\0code",
+            Self::ResponseDetails => "response\0code_details",
+            Self::ResponseFlags => "response\0flags",
+            Self::Duration => "request\0duration",
+            Self::RequestBytes => "request\0total_size",
+            Self::ResponseBytes => "response\0total_size",
+            Self::UpstreamAddress => "upstream\0address",
+        }
+    }
+
+    /// How many attributes there are.
+    pub const COUNT: usize = 11;
+
+    /// How many of them, the first ones, stay the same from the request headers on:
+    /// one reading of these serves all filters and phases.
+    pub const N_SETTLED: usize = 4;
+}
+
+/// One request on its way through the filter.
+pub trait Exchange {
+    /// The host that it passes through.
+    fn host(&self) -> &dyn Host;
+
+    /// A header map, whole; empty where Envoy has none now.
+    ///
+    /// **Cost**: one host call the first time it is asked for in a phase; request headers once per exchange.
+    fn headers(&self, map: Map) -> Rc<Headers>;
+
+    /// Replaces every value of a header.
+    fn set_header(&self, map: Map, name: &str, value: &[u8]);
+
+    /// Adds one more value of a header.
+    fn add_header(&self, map: Map, name: &str, value: &[u8]);
+
+    /// Removes every value of a header.
+    fn remove_header(&self, map: Map, name: &str);
+
+    /// An attribute's raw bytes; `None` where it has no value now.
+    ///
+    /// **Cost**: one host call the first time; [settled](Attribute::N_SETTLED) ones once per exchange.
+    fn attribute(&self, attribute: Attribute) -> Option<Rc<[u8]>>;
+
+    /// Any other property, by its path; read anew each time.
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
+
+    /// Up to `len` bytes of the current callback's body chunk.
+    fn body(&self, len: usize) -> Vec<u8>;
+
+    /// Where this stream can be woken once it has returned [`crate::Flow::Pause`].
+    fn waker(&self) -> Waker;
+
+    /// Adds this filter's word to the exchange's decision record, such as `response-cache=hit`.
+    ///
+    /// The record is what access logs print and what metrics count.
+    fn note(&self, filter: &'static str, word: &'static str);
+
+    /// The words noted so far, in order.
+    fn notes(&self) -> Vec<(&'static str, &'static str)>;
+
+    /// An attribute that is a number.
+    fn number(&self, attribute: Attribute) -> Option<u64> {
+        let bytes = self.attribute(attribute)?;
+        Some(u64::from_le_bytes(bytes.as_ref().try_into().ok()?))
+    }
+
+    /// Monotonic time of this callback; see [`Host::now`].
+    fn now(&self) -> Nanos {
+        self.host().now()
+    }
+
+    /// The request's headers; see [`Exchange::headers`].
+    fn request(&self) -> Rc<Headers> {
+        self.headers(Map::Request)
+    }
+
+    /// The response's headers; see [`Exchange::headers`].
+    fn response(&self) -> Rc<Headers> {
+        self.headers(Map::Response)
+    }
+}

@@ -1,0 +1,168 @@
+//! The root context: one configured filter on one worker.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::time::Duration;
+
+use proxy_wasm::hostcalls::dispatch_http_call;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{ContextType, LogLevel};
+
+use super::abi::{self, BufferType, MapType};
+use super::envoy::Envoy;
+use super::queue;
+use super::stream::Stream;
+use crate::callbacks::Callback;
+use crate::config;
+use crate::exchange::{Answer, Call, CallId};
+use crate::filter::Filter;
+use crate::headers::Headers;
+
+/// Hands this VM to the SDK's dispatcher. Runs in `_initialize`, where the host allows almost nothing else.
+pub fn start<F: Filter>() {
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|context| Box::new(Plugin::<F>::new(context)));
+}
+
+struct Plugin<F: Filter> {
+    context: u32,
+    filter: Option<Rc<F>>,
+    envoy: Envoy,
+    calls: RefCell<BTreeMap<u32, CallId>>,
+    filter_type: PhantomData<F>,
+}
+
+impl<F: Filter> Plugin<F> {
+    fn new(context: u32) -> Self {
+        Self {
+            context,
+            filter: None,
+            envoy: Envoy::default(),
+            calls: RefCell::new(BTreeMap::new()),
+            filter_type: PhantomData,
+        }
+    }
+
+    /// The filter that this configuration describes; every problem is logged, a line each.
+    fn configured(&self, bytes: &[u8]) -> Option<F> {
+        match config::load(F::NAME, bytes, F::read) {
+            Ok(resolved) => Some(F::new(resolved, &self.envoy)),
+            Err(problems) => {
+                for line in problems.lines() {
+                    log::error!("{line}");
+                }
+                None
+            }
+        }
+    }
+
+    fn start_call(&self, call: &Call) {
+        let headers =
+            call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let timeout = Duration::from_nanos(call.timeout.0.max(1_000_000));
+        match dispatch_http_call(&call.cluster, headers, Some(&call.body), vec![], timeout) {
+            Ok(token) => {
+                self.calls.borrow_mut().insert(token, call.id);
+            }
+            Err(status) => {
+                log::warn!(
+                    "{}: call not started cluster={} status={}",
+                    F::NAME,
+                    call.cluster,
+                    status as u32
+                );
+                if let Some(filter) = &self.filter {
+                    filter.on_answer(&self.envoy, call.id, Answer::Failed);
+                }
+            }
+        }
+    }
+}
+
+impl<F: Filter> Context for Plugin<F> {
+    fn on_done(&mut self) -> bool {
+        // Envoy does not stop the timer of a root context that goes away.
+        if F::TICK.is_some() {
+            abi::set_tick_period(0);
+        }
+        true
+    }
+
+    fn on_http_call_response(
+        &mut self,
+        token: u32,
+        n_headers: usize,
+        body_size: usize,
+        _n_trailers: usize,
+    ) {
+        self.envoy.begin();
+        let Some(id) = self.calls.borrow_mut().remove(&token) else { return };
+        let Some(filter) = &self.filter else { return };
+        let answer = if n_headers == 0 {
+            Answer::Failed
+        } else {
+            Answer::Response {
+                headers: Headers::from_pairs(abi::header_map(MapType::CallResponse)),
+                body: abi::buffer(BufferType::CallResponseBody, 0, body_size),
+            }
+        };
+        filter.on_answer(&self.envoy, id, answer);
+    }
+}
+
+impl<F: Filter> RootContext for Plugin<F> {
+    fn on_configure(&mut self, size: usize) -> bool {
+        self.envoy.begin();
+        set_log_level();
+        let Some(filter) = self.configured(&abi::buffer(BufferType::PluginConfiguration, 0, size))
+        else {
+            return false;
+        };
+        for line in filter.summary() {
+            log::info!("{}: configured {line}", F::NAME);
+        }
+        self.filter = Some(Rc::new(filter));
+        if F::CALLBACKS.contains(Callback::QueueReady) {
+            queue::register();
+        }
+        if let Some(period) = F::TICK {
+            abi::set_tick_period(u32::try_from(period.0 / 1_000_000).unwrap_or(u32::MAX));
+        }
+        true
+    }
+
+    fn on_tick(&mut self) {
+        self.envoy.begin();
+        set_log_level();
+        if let Some(filter) = &self.filter {
+            filter.on_tick(&self.envoy);
+        }
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        self.envoy.begin();
+        queue::drain(queue, self.context, |call| self.start_call(&call));
+    }
+
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::<F>::new(context, self.filter.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// Takes over Envoy's log level for Wasm, so that nothing below it is even formatted.
+fn set_log_level() {
+    proxy_wasm::set_log_level(match abi::log_level() {
+        0 => LogLevel::Trace,
+        1 => LogLevel::Debug,
+        2 => LogLevel::Info,
+        3 => LogLevel::Warn,
+        4 => LogLevel::Error,
+        _ => LogLevel::Critical,
+    });
+}

@@ -1,0 +1,112 @@
+//! Messages to this worker: waking its streams and starting its background calls.
+//!
+//! A stream can not be touched from another worker, and a call started by a stream loses its answer when the
+//! stream ends. Both are solved by a message queue of the worker's own: whoever has something to do sends a
+//! message, and in the next turn of the event loop the root context does it (facts: cross-worker resume,
+//! hand-over to the root).
+//!
+//! There is one queue per VM, not per root: queues are never freed, and a new configuration in the same VM takes
+//! the old queue over, with the streams still waiting on it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+
+use super::abi;
+use crate::exchange::{Call, Waker};
+
+/// A stream that waits to be woken.
+pub(super) trait Sleeper {
+    /// Runs the filter's `on_wake`, with this stream as the effective context.
+    fn wake(&self) -> Sleep;
+}
+
+/// Whether a woken stream waits on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sleep {
+    /// It waits for another message.
+    Goes,
+    /// It went on, or was answered.
+    Over,
+}
+
+thread_local! {
+    static QUEUE: Cell<Option<u32>> = const { Cell::new(None) };
+    static NAME: RefCell<Option<String>> = const { RefCell::new(None) };
+    static SLEEPERS: RefCell<BTreeMap<u32, Weak<dyn Sleeper>>> = const { RefCell::new(BTreeMap::new()) };
+    static CALLS: RefCell<Vec<Call>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Says that there are calls to start; a stream's number is never zero.
+const START_CALLS: u32 = 0;
+
+/// Opens this VM's queue, or takes it over for a new configuration.
+pub(super) fn register() {
+    NAME.with_borrow_mut(|name| {
+        let name = name
+            .get_or_insert_with(|| format!("weir/{:016x}{:016x}", abi::random(), abi::random()));
+        QUEUE.set(abi::register_queue(name));
+    });
+    if QUEUE.get().is_none() {
+        log::error!(
+            "kit: no message queue: paused requests can not be woken; Envoy refused to register one"
+        );
+    }
+}
+
+/// Where a stream of this worker can be woken.
+pub(super) fn waker(stream: u32) -> Waker {
+    Waker { queue: QUEUE.get().unwrap_or(0), stream }
+}
+
+/// This stream waits from now on.
+pub(super) fn sleep(stream: u32, sleeper: &Rc<dyn Sleeper>) {
+    SLEEPERS.with_borrow_mut(|sleepers| sleepers.insert(stream, Rc::downgrade(sleeper)));
+}
+
+/// This stream no longer waits.
+pub(super) fn forget(stream: u32) {
+    SLEEPERS.with_borrow_mut(|sleepers| sleepers.remove(&stream));
+}
+
+/// Sends a message to the worker of a stream.
+pub(super) fn wake(waker: Waker) {
+    if !abi::enqueue(waker.queue, &waker.stream.to_le_bytes()) {
+        log::debug!("kit: the queue of a sleeping stream is gone queue={}", waker.queue);
+    }
+}
+
+/// Has a call started in the next turn of this worker's event loop.
+pub(super) fn call(call: Call) {
+    CALLS.with_borrow_mut(|calls| calls.push(call));
+    wake(waker(START_CALLS));
+}
+
+/// Does what the messages say; the calls to start are handed to `start`.
+///
+/// `root` is the context that runs; it is the effective one again afterwards.
+pub(super) fn drain(queue: u32, root: u32, mut start: impl FnMut(Call)) {
+    while let Some(message) = abi::dequeue(queue) {
+        let Ok(bytes) = <[u8; 4]>::try_from(message.as_slice()) else { continue };
+        let stream = u32::from_le_bytes(bytes);
+        if stream == START_CALLS {
+            for call in CALLS.take() {
+                start(call);
+            }
+        } else {
+            wake_here(stream);
+            abi::set_effective_context(root);
+        }
+    }
+}
+
+fn wake_here(stream: u32) {
+    let Some(sleeper) =
+        SLEEPERS.with_borrow(|sleepers| sleepers.get(&stream).and_then(Weak::upgrade))
+    else {
+        return;
+    };
+    if !abi::set_effective_context(stream) || sleeper.wake() == Sleep::Over {
+        forget(stream);
+    }
+}
