@@ -1,0 +1,201 @@
+//! Reads objects, lists of objects, and maps whose names the operator chooses.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use serde_json::{Map, Value};
+
+use super::fields::{Fields, MAX_TEXT, read_object, report};
+use super::kinds::{Kind, Text};
+use super::problems::Problems;
+use super::quote::{entries, entry_path, field_path, found};
+
+/// Objects. `counts` is how many entries are allowed, both ends included.
+impl Fields<'_> {
+    /// An object, taken apart by `take`; if it is missing or wrong, `take` runs over an empty one in silence.
+    pub fn object<T>(&mut self, name: &'static str, take: impl FnOnce(&mut Fields<'_>) -> T) -> T {
+        if !self.has(name) {
+            self.missing(name, "an object");
+        }
+        let nothing = Map::new();
+        let path = self.path(name);
+        match self.ask_object(name) {
+            Some((object, problems)) => read_object(object, &path, problems, take),
+            None => read_object(&nothing, &path, &mut Problems::default(), take),
+        }
+    }
+
+    /// An object, taken apart by `take`.
+    ///
+    /// `None` if the field is absent, or no object.
+    pub fn optional_object<T>(
+        &mut self,
+        name: &'static str,
+        take: impl FnOnce(&mut Fields<'_>) -> T,
+    ) -> Option<T> {
+        let path = self.path(name);
+        let (object, problems) = self.ask_object(name)?;
+        Some(read_object(object, &path, problems, take))
+    }
+
+    /// A list of objects, each taken apart by `take`.
+    pub fn objects<T>(
+        &mut self,
+        name: &'static str,
+        counts: RangeInclusive<usize>,
+        take: impl FnMut(&mut Fields<'_>) -> T,
+    ) -> Vec<T> {
+        if !self.has(name) {
+            self.missing(name, "a list of objects");
+        }
+        self.optional_objects(name, counts, take).unwrap_or_default()
+    }
+
+    /// A list of objects, each taken apart by `take`.
+    ///
+    /// `None` if the field is absent, or no list.
+    pub fn optional_objects<T>(
+        &mut self,
+        name: &'static str,
+        counts: RangeInclusive<usize>,
+        mut take: impl FnMut(&mut Fields<'_>) -> T,
+    ) -> Option<Vec<T>> {
+        let path = self.path(name);
+        let list = self.ask_list(name, &counts, "a list of objects", false)?;
+        let mut taken = Vec::with_capacity(list.len());
+        for (idx, entry) in list.iter().enumerate() {
+            let path = entry_path(&path, idx);
+            match entry.as_object() {
+                Some(object) => taken.push(read_object(object, &path, self.problems, &mut take)),
+                None => not_an_object(self.problems, &path, entry),
+            }
+        }
+        Some(taken)
+    }
+
+    /// Objects by names that the operator chooses, in the order of the names.
+    ///
+    /// `None` if the field is absent, or no object.
+    pub fn optional_named_objects<T>(
+        &mut self,
+        name: &'static str,
+        counts: RangeInclusive<usize>,
+        mut take: impl FnMut(&str, &mut Fields<'_>) -> T,
+    ) -> Option<BTreeMap<String, T>> {
+        let path = self.path(name);
+        let object = self.ask_map(name, &counts)?;
+        let mut taken = BTreeMap::new();
+        for (key, entry) in object {
+            let path = field_path(&path, key);
+            match entry.as_object() {
+                Some(object) => {
+                    let out = read_object(object, &path, self.problems, |fields| take(key, fields));
+                    taken.insert(key.clone(), out);
+                }
+                None => not_an_object(self.problems, &path, entry),
+            }
+        }
+        Some(taken)
+    }
+
+    /// Texts by names that the operator chooses, in the order of the names.
+    pub fn map_of_texts(
+        &mut self,
+        name: &'static str,
+        counts: RangeInclusive<usize>,
+    ) -> BTreeMap<String, String> {
+        if !self.has(name) {
+            self.missing(name, "an object of texts");
+        }
+        self.optional_map_of_texts(name, counts).unwrap_or_default()
+    }
+
+    /// Texts by names that the operator chooses, in the order of the names.
+    ///
+    /// `None` if the field is absent, or no object.
+    pub fn optional_map_of_texts(
+        &mut self,
+        name: &'static str,
+        counts: RangeInclusive<usize>,
+    ) -> Option<BTreeMap<String, String>> {
+        let path = self.path(name);
+        let kind = Text(0..=MAX_TEXT);
+        let mut texts = BTreeMap::new();
+        for (key, entry) in self.ask_map(name, &counts)? {
+            match kind.read(entry) {
+                Ok(text) => {
+                    texts.insert(key.clone(), text);
+                }
+                Err(wrong) => report(self.problems, &field_path(&path, key), &kind, wrong, None),
+            }
+        }
+        Some(texts)
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn ask_map(
+        &mut self,
+        name: &'static str,
+        counts: &RangeInclusive<usize>,
+    ) -> Option<impl Iterator<Item = (&'a String, &'a Value)> + use<'a>> {
+        let remedy = self.take_remedy();
+        self.ask(name)?;
+        let value = self.object.get(name)?;
+        let Some(object) = value.as_object() else {
+            self.problem(name, found(value), "an object", "put the fields in { }");
+            return None;
+        };
+        self.check_count(name, object.len(), counts, remedy);
+        Some(object.iter().take(*counts.end()))
+    }
+
+    fn ask_object(
+        &mut self,
+        name: &'static str,
+    ) -> Option<(&'a Map<String, Value>, &mut Problems)> {
+        self.take_remedy();
+        self.ask(name)?;
+        let value = self.object.get(name)?;
+        let Some(object) = value.as_object() else {
+            self.problem(name, found(value), "an object", "put the fields in { }");
+            return None;
+        };
+        Some((object, self.problems))
+    }
+
+    /// Reports a number of entries outside `counts`.
+    pub(super) fn check_count(
+        &mut self,
+        name: &'static str,
+        count: usize,
+        counts: &RangeInclusive<usize>,
+        remedy: Option<String>,
+    ) {
+        let (least, most) = (*counts.start(), *counts.end());
+        let (needed, mend) = if count < least {
+            let verb = if least == 1 { "is" } else { "are" };
+            let missing = least.saturating_sub(count);
+            (format!("at least {least} {verb} needed"), format!("add {}", entries(missing)))
+        } else if count > most {
+            let verb = if most == 1 { "is" } else { "are" };
+            let surplus = count.saturating_sub(most);
+            (format!("at most {most} {verb} allowed"), format!("remove {}", entries(surplus)))
+        } else {
+            return;
+        };
+        let path = self.path(name);
+        let mend = remedy.unwrap_or(mend);
+        self.problems.add(&path, format_args!("found {}, {needed}; {mend}", entries(count)));
+    }
+
+    /// Reports that a required field is not there.
+    pub(super) fn missing(&mut self, name: &'static str, allowed: &str) {
+        self.problem(name, "nothing", allowed, "add this field");
+    }
+}
+
+fn not_an_object(problems: &mut Problems, path: &str, value: &Value) {
+    let found = found(value);
+    problems.add(path, format_args!("found {found}, allowed an object; put the fields in {{ }}"));
+}
