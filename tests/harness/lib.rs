@@ -1,1 +1,9 @@
-//! The harness.
+//! What the functional tests stand on: a simulated host, and what both hosts share.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a harness that cannot go on fails the test, and says why"
+)]
+
+pub mod sim;

@@ -1,0 +1,11 @@
+//! The shipped modules in the simulated host, and the simulated host against itself.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, and says why"
+)]
+
+mod guests;
+mod host;
