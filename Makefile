@@ -1,0 +1,110 @@
+# What people and CI run. A recipe is a line or two; what needs code is a program of testbed/.
+
+FILTERS := rate-limit response-cache circuit-breaker metrics gateway
+PURE    := weir-kit $(FILTERS:%=weir-%)
+NATIVE  := $(PURE) weir-testbed
+TARGET  := $(or $(CARGO_TARGET_DIR),target)
+
+# The programs and tests share one profile, so that nothing is compiled twice for them.
+# The first build takes minutes and shows its progress; later ones speak only of problems.
+QUIET   = $(if $(wildcard $(TARGET)/tool/weir-pack),--quiet)
+CARGO   = --locked $(QUIET)
+TOOL    = $(CARGO) --profile tool
+TESTS   = --locked --profile tool
+WASM    = --target wasm32-unknown-unknown
+LINKED  = $(TARGET)/wasm32-unknown-unknown/release
+PROGRAM = exec $(TARGET)/tool
+MODULES = $(foreach filter,$(FILTERS),$(LINKED)/weir_$(subst -,_,$(filter)).wasm)
+
+# A flag with the value of a variable, or nothing: $(call flag,upstream,$(UPSTREAM))
+flag = $(if $(2),--$(1) '$(2)')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build modules probe programs test test-unit test-wasm test-sim test-envoy test-tidy \
+	test-testbed proxy testbed testbed-images testbed-native testbed-down demo check-config fmt lint doc costs clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+
+proxy: modules programs setup-envoy ## Envoy with Weir before UPSTREAM=host:port [PORT= FILTER= CONFIG= WORKERS=]
+	@$(PROGRAM)/weir-proxy $(call flag,upstream,$(UPSTREAM)) $(call flag,port,$(PORT)) \
+		$(call flag,filter,$(FILTER)) $(call flag,config,$(CONFIG)) $(call flag,workers,$(WORKERS))
+
+testbed: modules programs setup-envoy ## the local stack in containers, or as processes where there is no engine
+	@$(PROGRAM)/weir-testbed up
+
+testbed-native: modules programs setup-envoy setup-redis setup-prometheus ## the local stack as plain processes
+	@$(PROGRAM)/weir-testbed native
+
+testbed-images: programs setup-envoy ## stand-ins for the images of the stack, built without a registry
+	@$(PROGRAM)/weir-testbed images
+
+testbed-down: programs ## stop the local stack and remove everything of it
+	@$(PROGRAM)/weir-testbed down
+
+demo: modules programs setup-envoy ## play a story against the local stack; PASS or FAIL for each step
+	@$(PROGRAM)/weir-demo
+
+check-config: setup-rust ## check a filter's configuration without Envoy: FILTER=rate-limit CONFIG=file
+	@cargo run $(TOOL) -p weir-$(or $(FILTER),gateway) --example check_config -- $(call flag,config,$(CONFIG))
+
+setup: ## bring what is missing on this machine; safe to repeat
+	@testbed/setup.sh
+
+setup-%:
+	@testbed/setup.sh --quiet $*
+
+build: $(FILTERS:%=linked-%) programs ## the modules in dist/, with a table of what is in them
+	@$(PROGRAM)/weir-pack --out dist $(MODULES)
+
+# Each module by itself: cargo would give packages that it builds together the union of their features.
+# As cdylib here and not in the manifest, since cargo leaves link-time optimisation out for a library that is both.
+linked-%: setup-rust
+	@cargo rustc $(CARGO) --release $(WASM) -p weir-$* --features module --crate-type cdylib
+
+modules: $(FILTERS:%=linked-%) programs
+	@$(PROGRAM)/weir-pack --quiet --out dist $(MODULES)
+
+# A filter for tests only; it never lies beside the ones that ship.
+probe: linked-probe programs
+	@$(PROGRAM)/weir-pack --quiet --out $(TARGET)/probe $(LINKED)/weir_probe.wasm
+
+programs: setup-rust
+	@cargo build $(TOOL) -p weir-testbed --bins
+
+test: test-unit test-wasm test-sim test-envoy test-tidy ## every test that needs no container engine
+
+test-unit: setup-rust setup-envoy ## native tests of the filters and of the programs
+	@cargo test $(TESTS) $(NATIVE:%=-p %)
+
+test-wasm: setup-rust setup-node setup-wasm-bindgen ## the same logic on wasm32, under Node
+	@cargo test $(TESTS) $(WASM) $(PURE:%=-p %)
+
+test-sim: modules probe ## the shipped modules in a simulated host, with counted costs
+	@cargo test $(TESTS) -p weir-tests --test sim
+
+test-envoy: modules probe setup-envoy setup-h2load ## the shipped modules in a real Envoy
+	@cargo test $(TESTS) -p weir-tests --test envoy
+
+test-tidy: setup-rust ## the rules of the house that a machine can check
+	@cargo test $(TESTS) -p weir-tests --test tidy
+
+test-testbed: modules programs setup-envoy ## the story against containers; kill, restart, leave nothing behind
+	@$(PROGRAM)/weir-testbed test
+
+fmt: setup-rust ## format everything
+	@cargo fmt --all
+
+lint: setup-rust ## formatting, lints natively and for wasm32
+	@cargo fmt --all --check
+	@cargo clippy $(TOOL) --workspace --all-targets -- -D warnings
+	@cargo clippy $(TOOL) $(WASM) $(FILTERS:%=-p weir-%) -p weir-probe --features module -- -D warnings
+
+doc: setup-rust ## the documentation of every crate; a broken link is an error
+	@RUSTDOCFLAGS='-D warnings' cargo doc $(TOOL) --workspace --no-deps
+
+costs: modules probe ## write the table of counted costs anew
+	@WEIR_BLESS=1 cargo test $(TESTS) -p weir-tests --test sim costs
+
+clean: ## remove what was built; what `make setup` brought stays
+	@cargo clean --quiet && rm -rf dist
