@@ -40,6 +40,7 @@ mod fields;
 mod json;
 mod kinds;
 mod lists;
+mod mixed;
 mod objects;
 mod problems;
 mod protobuf;

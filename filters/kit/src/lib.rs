@@ -15,10 +15,16 @@ pub mod exchange;
 pub mod filter;
 pub mod hash;
 pub mod headers;
+pub mod key;
+pub mod matching;
 pub mod meter;
+pub mod net;
+pub mod operations;
+pub mod place;
 pub mod record;
 pub mod shared;
 pub mod table;
+pub mod target;
 pub mod units;
 
 #[cfg(any(test, feature = "fake"))]

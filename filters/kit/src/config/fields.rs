@@ -218,6 +218,29 @@ impl Fields<'_> {
         self.object.contains_key(name)
     }
 
+    /// Takes these fields as known although nothing reads them, since another problem leaves their meaning open.
+    pub fn know(&mut self, names: &[&'static str]) {
+        for name in names {
+            self.ask(name);
+        }
+    }
+
+    /// Whether the object has no field at all.
+    pub fn is_empty(&self) -> bool {
+        self.object.is_empty()
+    }
+
+    /// Records a problem of the object as a whole, in the words of [`Fields::problem`].
+    pub fn own_problem(
+        &mut self,
+        found: impl Display,
+        allowed: impl Display,
+        mend: impl Display,
+    ) {
+        let path = if self.path.is_empty() { "configuration" } else { &self.path };
+        self.problems.add(path, format_args!("found {found}, allowed {allowed}; {mend}"));
+    }
+
     /// Records a problem of the caller's own, for rules across fields.
     ///
     /// `found` and `allowed` complete these words, `mend` says how to mend it;

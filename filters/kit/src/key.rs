@@ -1,0 +1,154 @@
+//! What a limit counts by: the `key` of a rule, and the bytes that it makes of a request.
+//!
+//! A [`KeyTemplate`] is a short list of parts, such as the client's address or an API key.
+//! [`KeyTemplate::build`] writes them one after the other, each with its kind and length in front:
+//! two requests get the same bytes only if they agree in every part.
+//! The syntax for operators is in this crate's `README.md`.
+//!
+//! The edge that matters is a request that lacks a part, since a client can leave out what it likes.
+//! Unless the operator says otherwise, all such requests of a rule share one key and thus one quota:
+//! leaving a header out can never be worth more than one client's share.
+//! `address` gives each address a quota of its own, and `skip` none at all; both must be asked for.
+//!
+//! Deliberately not done here: hashing. Callers tag the bytes with [`crate::hash::Secret`].
+
+mod part;
+mod read;
+
+use std::fmt;
+
+use crate::exchange::Exchange;
+use part::{Part, Prefixes};
+
+/// A compiled `key`; the default counts by the client's address.
+///
+/// **Cost**: request headers (one host call, shared with matching) for headers, cookies, query, method, host and
+/// path; one call for each of address, route, virtual host and cluster (once per exchange, whoever asks);
+/// one for each claim and property at each build.
+/// It allocates for claims and properties, for an escaped path and for an encoded query parameter that it names;
+/// otherwise only what `out` lacks.
+#[derive(Clone, Debug)]
+pub struct KeyTemplate {
+    parts: Vec<Part>,
+    on_missing: OnMissing,
+}
+
+/// What [`KeyTemplate::build`] made of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum KeyOutcome {
+    /// The key is written.
+    Key,
+    /// A part is missing and nothing is written.
+    Missing(Missing),
+}
+
+/// What the operator wants for a request that lacks a part of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The rule does not apply.
+    Skip,
+    /// The request is refused.
+    Deny,
+}
+
+/// The field `on_missing`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum OnMissing {
+    /// One key for all such requests.
+    #[default]
+    Anonymous,
+    /// The client's address instead; if that is missing too, as [`OnMissing::Anonymous`].
+    Address,
+    Skip,
+    Deny,
+}
+
+/// The first byte of a key: which of the ways it was made. No way can imitate another's keys.
+mod form {
+    pub(super) const WHOLE: u8 = 1;
+    pub(super) const ADDRESS: u8 = 2;
+    pub(super) const ANONYMOUS: u8 = 3;
+}
+
+impl KeyTemplate {
+    /// Counts by the client's address, IPv6 by /64.
+    pub fn address() -> Self {
+        Self { parts: vec![Part::Address(Prefixes::default())], on_missing: OnMissing::default() }
+    }
+
+    /// Counts all requests together.
+    pub fn everyone() -> Self {
+        Self { parts: Vec::new(), on_missing: OnMissing::default() }
+    }
+
+    /// Appends the key of this request to `out`; where a part is missing and has no stand-in, `out` stays as it was.
+    ///
+    /// **Shape**: one byte for the way it was made (all parts, address instead, anonymous), then for each part its
+    /// kind in one byte, its length in four (little-endian) and its bytes. For one template different parts give
+    /// different keys; put your rule's number in front, so that rules do not share keys.
+    /// At most 64 KiB: a value beyond 8 KiB, like an empty one, counts as missing.
+    pub fn build(&self, x: &dyn Exchange, out: &mut Vec<u8>) -> KeyOutcome {
+        let start = out.len();
+        out.push(form::WHOLE);
+        if self.parts.iter().all(|part| part.append(x, out).is_some()) {
+            return KeyOutcome::Key;
+        }
+        out.truncate(start);
+        match self.on_missing {
+            OnMissing::Skip => return KeyOutcome::Missing(Missing::Skip),
+            OnMissing::Deny => return KeyOutcome::Missing(Missing::Deny),
+            OnMissing::Anonymous => out.push(form::ANONYMOUS),
+            OnMissing::Address => {
+                out.push(form::ADDRESS);
+                if Part::Address(self.prefixes()).append(x, out).is_none() {
+                    out.truncate(start);
+                    out.push(form::ANONYMOUS);
+                }
+            }
+        }
+        KeyOutcome::Key
+    }
+
+    /// What it counts by, in one line for operators: `header x-api-key, else one key for all`.
+    pub fn describe(&self) -> String {
+        self.to_string()
+    }
+
+    /// How the address stands in: as the template's own address part has it.
+    fn prefixes(&self) -> Prefixes {
+        self.parts.iter().find_map(Part::prefixes).unwrap_or_default()
+    }
+}
+
+impl Default for KeyTemplate {
+    fn default() -> Self {
+        Self::address()
+    }
+}
+
+impl fmt::Display for KeyTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.parts.is_empty() {
+            return f.write_str("one key for all");
+        }
+        for (idx, part) in self.parts.iter().enumerate() {
+            if idx > 0 {
+                f.write_str(" and ")?;
+            }
+            write!(f, "{part}")?;
+        }
+        if self.parts.iter().all(Part::is_always_there) {
+            return Ok(());
+        }
+        f.write_str(match self.on_missing {
+            OnMissing::Anonymous => ", else one key for all",
+            OnMissing::Address => ", else address",
+            OnMissing::Skip => ", else not counted",
+            OnMissing::Deny => ", else denied",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
