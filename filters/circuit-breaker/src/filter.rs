@@ -1,0 +1,250 @@
+//! The breaker as a filter: gather what the rule needs, ask the breaker, do what it says.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use kit::callbacks::{Callback, Callbacks};
+use kit::config::Fields;
+use kit::exchange::{Attribute, Map};
+use kit::filter::{Filter, Flow};
+use kit::meter::Counter;
+use kit::shared::UpdateError;
+use kit::{Exchange, Host, Nanos};
+
+use crate::answer;
+use crate::breaker::{Decision, Event, Ticket, Transition};
+use crate::config::{Config, OnFailure, Per, Rule};
+use crate::evidence::{Ending, Evidence, judge};
+use crate::policy::{Breakers, Stepped};
+use crate::report;
+use crate::signals::{self, Bypass, Degraded, Ended, Word};
+use crate::unit::{Unit, Units};
+
+/// Between two lines about the same trouble.
+const LOG_PAUSE: Nanos = Nanos::MINUTE;
+
+/// The circuit breaker of one worker.
+#[derive(Debug)]
+pub struct CircuitBreaker {
+    config: Config,
+    breakers: Breakers,
+    units: Units,
+    no_rule: Counter,
+    no_scope: Counter,
+    degraded: [Counter; Degraded::ALL.len()],
+    evictions: Counter,
+    degraded_logged_at: Cell<Option<Nanos>>,
+    evicted_logged_at: Cell<Option<Nanos>>,
+}
+
+/// What an exchange holds: its breaker and the ticket, from its admission to its end.
+#[derive(Debug, Default)]
+pub struct Stream(Option<(Rc<Unit>, Ticket)>);
+
+impl Filter for CircuitBreaker {
+    const NAME: &'static str = signals::NAME;
+    const CALLBACKS: Callbacks = Callbacks::of(&[Callback::RequestHeaders, Callback::Log]);
+
+    type Config = Config;
+    type Stream = Stream;
+
+    fn read(fields: &mut Fields<'_>) -> Config {
+        Config::read(fields)
+    }
+
+    fn new(config: Config, host: &dyn Host) -> Self {
+        let bypassed =
+            |why: Bypass| Counter::new(host, signals::BYPASSED, &[("reason", why.as_str())]);
+        Self {
+            breakers: Breakers::open(host, config.max_breakers),
+            units: Units::new(config.rules.len(), config.max_breakers),
+            no_rule: bypassed(Bypass::NoRule),
+            no_scope: bypassed(Bypass::NoScope),
+            degraded: Degraded::ALL
+                .map(|why| Counter::new(host, signals::DEGRADED, &[("reason", why.as_str())])),
+            evictions: Counter::new(host, signals::EVICTIONS, &[]),
+            degraded_logged_at: Cell::new(None),
+            evicted_logged_at: Cell::new(None),
+            config,
+        }
+    }
+
+    fn summary(&self) -> Vec<String> {
+        self.config.rules.iter().map(Rule::to_string).collect()
+    }
+
+    fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, _end: bool) -> Flow {
+        let host = x.host();
+        let Some((rule_idx, rule)) =
+            self.config.rules.iter().enumerate().find(|(_, rule)| rule.matcher.matches(x))
+        else {
+            self.no_rule.add(host, 1);
+            return Flow::Continue;
+        };
+        let Some(unit) = self.unit(x, rule_idx, rule) else {
+            self.no_scope.add(host, 1);
+            return Flow::Continue;
+        };
+        if self.breakers.are_all_closed(host) {
+            return self.admit(stream, x, unit, Word::Admit, None);
+        }
+        let asked = self.breakers.ask(host, unit.place, &rule.settings, || is_safe(x), x.now());
+        match self.done(host, rule, &unit, asked) {
+            Ok(Some(Decision::Admit) | None) => self.admit(stream, x, unit, Word::Admit, None),
+            Ok(Some(Decision::Probe(permit))) => {
+                self.admit(stream, x, unit, Word::Probe, Some(permit))
+            }
+            Ok(Some(Decision::Reject { reason, retry_in })) => {
+                reject(x, rule, &unit, signals::refusal(reason), retry_in)
+            }
+            Err(_) => match self.config.on_failure {
+                // It is no probe and was not let through by a closed breaker: its end will say nothing.
+                OnFailure::Admit => Flow::Continue,
+                OnFailure::Reject => reject(x, rule, &unit, signals::UNKNOWN, Nanos::ZERO),
+            },
+        }
+    }
+
+    fn on_log(&self, stream: &mut Stream, x: &dyn Exchange) {
+        let Some((unit, ticket)) = stream.0.take() else { return };
+        let Some(rule) = self.config.rules.get(unit.rule_idx) else { return };
+        let (host, evidence) = (x.host(), judge(&LogView(x), &rule.failure_status));
+        let (event, ended) = match evidence {
+            Evidence::Success => (Event::Success(ticket), Ended::Success),
+            Evidence::Failure => (Event::Failure { ticket, luck: host.random() }, Ended::Failure),
+            Evidence::Nothing if ticket.permit.is_none() => {
+                return unit.count_end(host, Ended::Ignored);
+            }
+            Evidence::Nothing => (Event::Nothing(ticket), Ended::Ignored),
+        };
+        let stepped = self.breakers.step(host, unit.place, &rule.settings, event, x.now());
+        let is_late = stepped.as_ref().is_ok_and(|done| done.effects.is_late);
+        // A lost outcome is counted as degraded; a lost permit runs out.
+        let _ = self.done(host, rule, &unit, stepped);
+        unit.count_end(host, if is_late { Ended::Late } else { ended });
+    }
+}
+
+impl CircuitBreaker {
+    /// The breaker for this request; none if it has nothing of what tells the breakers of the rule apart.
+    fn unit(&self, x: &dyn Exchange, rule_idx: usize, rule: &Rule) -> Option<Rc<Unit>> {
+        let scope = match rule.per {
+            Per::Cluster => x.attribute(Attribute::Cluster),
+            Per::Route => x.attribute(Attribute::RouteName),
+            Per::Rule => {
+                return Some(self.units.meet(x.host(), &self.breakers, rule_idx, rule, b""));
+            }
+        };
+        let scope = scope.filter(|scope| !scope.is_empty())?;
+        Some(self.units.meet(x.host(), &self.breakers, rule_idx, rule, &scope))
+    }
+
+    fn admit(
+        &self,
+        stream: &mut Stream,
+        x: &dyn Exchange,
+        unit: Rc<Unit>,
+        word: Word,
+        permit: Option<u32>,
+    ) -> Flow {
+        x.note(signals::NAME, word.as_note());
+        unit.count(x.host(), word);
+        stream.0 = Some((unit, Ticket { admitted_at: x.now(), permit }));
+        Flow::Continue
+    }
+
+    /// Tells what a step did; gives the decision.
+    fn done(
+        &self,
+        host: &dyn Host,
+        rule: &Rule,
+        unit: &Unit,
+        stepped: Result<Stepped, UpdateError>,
+    ) -> Result<Option<Decision>, UpdateError> {
+        let done = stepped.inspect_err(|error| self.tell_degraded(host, rule, *error))?;
+        if done.has_evicted {
+            self.tell_evicted(host);
+        }
+        if let Some(transition) = &done.effects.transition {
+            self.tell(host, rule, unit, transition);
+        }
+        Ok(done.effects.decision)
+    }
+
+    fn tell(&self, host: &dyn Host, rule: &Rule, unit: &Unit, transition: &Transition) {
+        self.units.show(host, unit, transition);
+        let line = report::line(rule, &unit.scope, transition);
+        log::log!(report::level(transition), "{}: {line}", signals::NAME);
+    }
+
+    fn tell_degraded(&self, host: &dyn Host, rule: &Rule, error: UpdateError) {
+        let why = match error {
+            UpdateError::Contended => Degraded::Contended,
+            UpdateError::Refused => Degraded::Refused,
+        };
+        if let Some(counter) = self.degraded.get(why as usize) {
+            counter.add(host, 1);
+        }
+        if is_due(&self.degraded_logged_at, host.now()) {
+            log::warn!(
+                "{}: state not changed rule={}: {error}; see on_failure",
+                signals::NAME,
+                rule.name
+            );
+        }
+    }
+
+    fn tell_evicted(&self, host: &dyn Host) {
+        self.evictions.add(host, 1);
+        if is_due(&self.evicted_logged_at, host.now()) {
+            log::warn!(
+                "{}: table full, a breaker was forgotten; raise max_breakers",
+                signals::NAME
+            );
+        }
+    }
+}
+
+fn reject(
+    x: &dyn Exchange,
+    rule: &Rule,
+    unit: &Unit,
+    reason: &'static str,
+    retry_in: Nanos,
+) -> Flow {
+    x.note(signals::NAME, Word::Reject.as_note());
+    unit.count(x.host(), Word::Reject);
+    answer::rejection(&rule.name, reason, rule.status, retry_in).into_flow()
+}
+
+/// Whether a line about this trouble may be logged again.
+fn is_due(logged_at: &Cell<Option<Nanos>>, now: Nanos) -> bool {
+    let is_due = logged_at.get().is_none_or(|then| now.saturating_sub(then) >= LOG_PAUSE);
+    if is_due {
+        logged_at.set(Some(now));
+    }
+    is_due
+}
+
+/// Whether the request's method is safe: RFC 9110, 9.2.1; `TRACE` never reaches an upstream by itself.
+fn is_safe(x: &dyn Exchange) -> bool {
+    let headers = x.headers(Map::Request);
+    matches!(headers.get(":method"), Some(b"GET" | b"HEAD" | b"OPTIONS"))
+}
+
+/// The end of an exchange as Envoy tells it in the log phase.
+struct LogView<'a>(&'a dyn Exchange);
+
+impl Ending for LogView<'_> {
+    fn flags(&self) -> u64 {
+        self.0.number(Attribute::ResponseFlags).unwrap_or(0)
+    }
+
+    fn has_details(&self, details: &[u8]) -> bool {
+        self.0.attribute(Attribute::ResponseDetails).is_some_and(|found| found.as_ref() == details)
+    }
+
+    fn status(&self) -> u64 {
+        self.0.number(Attribute::ResponseCode).unwrap_or(0)
+    }
+}

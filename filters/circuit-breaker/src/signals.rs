@@ -1,0 +1,165 @@
+//! Every word that an operator or a client may see: a stable interface.
+
+use crate::breaker::{Refusal, State};
+
+/// The name of the filter.
+pub const NAME: &str = "circuit-breaker";
+
+/// The header of a rejected request that names the breaker's rule and the reason.
+pub const BREAKER_HEADER: &str = "x-weir-breaker";
+
+/// Why Envoy's access log says that a request was rejected.
+pub const DETAILS: &str = "weir_circuit_open";
+
+/// The gRPC status of a rejected call: UNAVAILABLE.
+pub const GRPC_UNAVAILABLE: u32 = 14;
+
+/// Gauge per breaker: 0 closed, 1 half-open, 2 open.
+pub const STATE: &str = "weir_circuit_breaker_state";
+/// Counter per breaker and pair of states.
+pub const TRANSITIONS: &str = "weir_circuit_breaker_transitions_total";
+/// Counter per breaker and [`Word`].
+pub const REQUESTS: &str = "weir_circuit_breaker_requests_total";
+/// Counter per breaker and result: what the ends of admitted requests said.
+pub const OUTCOMES: &str = "weir_circuit_breaker_outcomes_total";
+/// Counter per reason: requests that no breaker looked at.
+pub const BYPASSED: &str = "weir_circuit_breaker_bypassed_total";
+/// Counter per reason: times that the failure mode answered, or an outcome was lost.
+pub const DEGRADED: &str = "weir_circuit_breaker_degraded_total";
+/// Counter: breakers that were forgotten because the table was full.
+pub const EVICTIONS: &str = "weir_circuit_breaker_evictions_total";
+/// Gauge: breakers that are not closed, over all rules; never too low.
+pub const NOT_CLOSED: &str = "weir_circuit_breaker_not_closed";
+
+/// What became of a request: label value and word of the decision record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// It passed.
+    Admit,
+    /// It passed as a probe.
+    Probe,
+    /// It was rejected.
+    Reject,
+}
+
+impl Word {
+    /// Every word, in the order of their metrics.
+    pub const ALL: [Self; 3] = [Self::Admit, Self::Probe, Self::Reject];
+
+    /// The value of the label `decision`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admit => "admit",
+            Self::Probe => "probe",
+            Self::Reject => "reject",
+        }
+    }
+
+    /// The breaker's state as the request met it, for the decision record.
+    pub const fn as_note(self) -> &'static str {
+        match self {
+            Self::Admit => "closed",
+            Self::Probe => "probe",
+            Self::Reject => "open",
+        }
+    }
+}
+
+/// What the end of a request said: label value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The upstream did well.
+    Success,
+    /// The upstream failed.
+    Failure,
+    /// Nothing was said about the upstream.
+    Ignored,
+    /// It was admitted before the breaker changed its state.
+    Late,
+}
+
+impl Ended {
+    /// Every result, in the order of their metrics.
+    pub const ALL: [Self; 4] = [Self::Success, Self::Failure, Self::Ignored, Self::Late];
+
+    /// The value of the label `result`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Ignored => "ignored",
+            Self::Late => "late",
+        }
+    }
+}
+
+/// Why no breaker looked at a request: label value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bypass {
+    /// No rule matched.
+    NoRule,
+    /// The request has no cluster or no named route, by which the rule tells breakers apart.
+    NoScope,
+}
+
+impl Bypass {
+    /// The value of the label `reason`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoRule => "no_rule",
+            Self::NoScope => "no_scope",
+        }
+    }
+}
+
+/// Why the failure mode answered: label value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Degraded {
+    /// Other workers changed the state each time.
+    Contended,
+    /// The host refused to store it.
+    Refused,
+}
+
+impl Degraded {
+    /// Both, in the order of their metrics.
+    pub const ALL: [Self; 2] = [Self::Contended, Self::Refused];
+
+    /// The value of the label `reason`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Contended => "contended",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The reason in the header and the body of a rejected request.
+pub const fn refusal(reason: Refusal) -> &'static str {
+    match reason {
+        Refusal::Open => "open",
+        Refusal::Probing => "probing",
+        Refusal::Unsafe => "unsafe",
+    }
+}
+
+/// The reason if the breaker's state could not be told and `on_failure` is `reject`.
+pub const UNKNOWN: &str = "unknown";
+
+/// A state in metrics: labels `from` and `to`.
+pub const fn state(state: State) -> &'static str {
+    match state {
+        State::Closed => "closed",
+        State::HalfOpen => "half_open",
+        State::Open => "open",
+    }
+}
+
+/// A change of state in logs: what happened to the breaker.
+pub const fn event(to: State) -> &'static str {
+    match to {
+        State::Closed => "closed",
+        State::HalfOpen => "half-open",
+        State::Open => "opened",
+    }
+}

@@ -1,0 +1,148 @@
+//! What one worker keeps per breaker that it met: its place in the table, and its metrics.
+//!
+//! No state is here, so every worker may have its own. The number kept is bounded by `max_breakers`;
+//! breakers beyond it work like the others, but share the metrics of the name `_other`.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use kit::Host;
+use kit::hash::Tag;
+use kit::meter::{Counter, Family, Gauge, Kind, OVERFLOW};
+
+use crate::breaker::{State, Transition};
+use crate::config::{Per, Rule};
+use crate::entry::code_of;
+use crate::policy::Breakers;
+use crate::signals::{self, Ended, Word};
+
+/// Pairs of states between which a breaker can change.
+const N_TRANSITIONS: usize = 4;
+
+/// One breaker as a worker sees it.
+#[derive(Debug)]
+pub struct Unit {
+    /// The index of its rule.
+    pub rule_idx: usize,
+    /// Where its state is.
+    pub place: Tag,
+    /// The cluster or route that it is for; empty if it is for the whole rule.
+    pub scope: String,
+    label: String,
+    state: Option<Gauge>,
+    requests: [Counter; Word::ALL.len()],
+    outcomes: [Counter; Ended::ALL.len()],
+}
+
+/// The breakers of one rule.
+type ByScope = BTreeMap<Box<[u8]>, Rc<Unit>>;
+
+/// The breakers that this worker met.
+#[derive(Debug)]
+pub struct Units {
+    max: usize,
+    /// One entry per rule.
+    met: RefCell<Vec<ByScope>>,
+    transitions: Family,
+}
+
+impl Units {
+    /// None yet; room for `max`.
+    pub fn new(n_rules: usize, max: u32) -> Self {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let labels = &["breaker", "from", "to"];
+        let max_series = max.saturating_mul(N_TRANSITIONS);
+        Self {
+            max,
+            met: RefCell::new(vec![BTreeMap::new(); n_rules]),
+            transitions: Family::new(Kind::Counter, signals::TRANSITIONS, labels, max_series),
+        }
+    }
+
+    /// The breaker of this rule for this scope.
+    ///
+    /// **Cost**: no host call and no allocation but at the first meeting.
+    pub fn meet(
+        &self,
+        host: &dyn Host,
+        breakers: &Breakers,
+        rule_idx: usize,
+        rule: &Rule,
+        scope: &[u8],
+    ) -> Rc<Unit> {
+        let mut met = self.met.borrow_mut();
+        if let Some(unit) = met.get(rule_idx).and_then(|units| units.get(scope)) {
+            return Rc::clone(unit);
+        }
+        let is_full = met.iter().map(BTreeMap::len).sum::<usize>() >= self.max;
+        let place = breakers.place(&rule.name, rule.per, scope);
+        let unit = Rc::new(Unit::new(host, rule_idx, rule, scope, place, is_full));
+        if let Some(units) = met.get_mut(rule_idx).filter(|_| !is_full) {
+            units.insert(Box::from(scope), Rc::clone(&unit));
+        }
+        unit
+    }
+
+    /// Counts a change of state that was this worker's, and shows the new one.
+    pub fn show(&self, host: &dyn Host, unit: &Unit, transition: &Transition) {
+        let (from, to) = (signals::state(transition.from), signals::state(transition.to));
+        if let (Some(metric), _) = self.transitions.series(host, &[&unit.label, from, to]) {
+            host.add(metric, 1);
+        }
+        unit.show(host, transition.to);
+    }
+}
+
+impl Unit {
+    fn new(
+        host: &dyn Host,
+        rule_idx: usize,
+        rule: &Rule,
+        scope: &[u8],
+        place: Tag,
+        is_other: bool,
+    ) -> Self {
+        let scope: String = String::from_utf8_lossy(scope)
+            .chars()
+            .map(|c| if c.is_control() || c.is_whitespace() { '_' } else { c })
+            .collect();
+        let label = match rule.per {
+            _ if is_other => OVERFLOW.to_owned(),
+            Per::Rule => rule.name.clone(),
+            Per::Cluster | Per::Route => format!("{}/{scope}", rule.name),
+        };
+        let counter =
+            |family, name, value| Counter::new(host, family, &[("breaker", &label), (name, value)]);
+        Self {
+            rule_idx,
+            place,
+            scope,
+            // A state of many breakers together would say nothing.
+            state: (!is_other).then(|| Gauge::new(host, signals::STATE, &[("breaker", &label)])),
+            requests: Word::ALL.map(|word| counter(signals::REQUESTS, "decision", word.as_str())),
+            outcomes: Ended::ALL.map(|ended| counter(signals::OUTCOMES, "result", ended.as_str())),
+            label,
+        }
+    }
+
+    /// Counts a request.
+    pub fn count(&self, host: &dyn Host, word: Word) {
+        if let Some(counter) = self.requests.get(word as usize) {
+            counter.add(host, 1);
+        }
+    }
+
+    /// Counts the end of a request.
+    pub fn count_end(&self, host: &dyn Host, ended: Ended) {
+        if let Some(counter) = self.outcomes.get(ended as usize) {
+            counter.add(host, 1);
+        }
+    }
+
+    fn show(&self, host: &dyn Host, state: State) {
+        if let Some(gauge) = &self.state {
+            gauge.set(host, u64::from(code_of(state)));
+        }
+    }
+}
