@@ -1,1 +1,42 @@
-//! Weir response-cache.
+//! A shared HTTP cache inside Envoy.
+//!
+//! **What it answers**: may this GET or HEAD be answered with a response seen before, and may this response
+//! be kept for later ones? By RFC 9111, for a shared cache, always on the careful side:
+//! only a lifetime that the origin states counts, whole keys are compared before a byte is served,
+//! and nothing that could be one user's (`private`, `Set-Cookie`, `Authorization` without leave) is ever stored.
+//!
+//! **What it deliberately does not do**: guess lifetimes, serve stale, revalidate, answer ranges,
+//! hold a response back. A response larger than the limit passes while it is copied, and the copy is dropped.
+//!
+//! **Where things are**: the index and the responses are in shared data, so all workers hit what one has stored;
+//! the memory is a product of configured numbers, whatever clients and origins send ([`store`], [`index`]).
+//!
+//! **At the edges**: after a start the store is empty; after a configuration update or a crash of a VM
+//! it holds what it held. A stepped wall clock makes nothing fresh again: age runs on the monotonic clock.
+//! A full bucket gives up what is stale soonest. Shared data that can not be had is a miss.
+//!
+//! **Not promised**: that what fits is stored. Two workers that store the same at once keep one of both.
+
+pub mod conditional;
+pub mod config;
+pub mod directives;
+pub mod field;
+pub mod fill;
+mod filter;
+pub mod freshness;
+pub mod index;
+pub mod key;
+mod meters;
+#[cfg(all(target_arch = "wasm32", feature = "module"))]
+mod module;
+pub mod policy;
+pub mod reply;
+pub mod request;
+pub mod response;
+pub mod signals;
+pub mod store;
+pub mod stored;
+pub mod vary;
+
+pub use config::Config;
+pub use filter::{ResponseCache, Stream};

@@ -1,0 +1,197 @@
+//! The filter's configuration: resolved, bounded, valid by construction.
+
+use std::collections::BTreeSet;
+
+use kit::config::{Fields, quoted};
+use kit::matching::Matcher;
+use kit::units::Bytes;
+
+use crate::index::{BUCKET_SIZE, WAYS};
+use crate::store::Geometry;
+
+/// What the filter does, for whom, and with how much memory.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Filters of one name share one store.
+    pub name: String,
+    /// Bytes of all stored responses together.
+    pub max_bytes: Bytes,
+    /// Entries, rounded up to whole buckets.
+    pub max_entries: u32,
+    /// The largest response that is stored, headers included.
+    pub max_object: Bytes,
+    /// What all responses on their way into the store may take in one worker.
+    pub fill_memory: Bytes,
+    /// Variants of one URI.
+    pub max_variants: usize,
+    /// Whether responses carry `Cache-Status`.
+    pub cache_status: bool,
+    /// The rules in force, in order; the first that matches decides. One is always there.
+    pub rules: Vec<Rule>,
+}
+
+/// Which requests, and what becomes of them.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Its name in metrics.
+    pub name: String,
+    /// The requests that it is for.
+    pub matcher: Matcher,
+    /// What becomes of them.
+    pub action: Action,
+}
+
+/// What a rule does with its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Action {
+    /// They are answered from the store where the origin allows it.
+    #[default]
+    Cache,
+    /// They pass, and their responses are not stored.
+    Bypass,
+}
+
+/// The store's name if none is given.
+pub const DEFAULT_NAME: &str = "main";
+/// Longest name of a store or a rule: part of every shared key, or of a metric's name.
+pub const MAX_NAME: usize = 32;
+/// Half of what a small machine can spare for a cache without being asked.
+pub const DEFAULT_MAX_BYTES: Bytes = Bytes::from_mib(64);
+/// With [`DEFAULT_MAX_BYTES`], responses of 8 KiB on average use up both at once.
+pub const DEFAULT_MAX_ENTRIES: u32 = 8_192;
+/// A bucket's share of [`DEFAULT_MAX_BYTES`] with [`DEFAULT_MAX_ENTRIES`].
+pub const DEFAULT_MAX_OBJECT: Bytes = Bytes::from_kib(256);
+/// Enough for 128 fills of the largest size at once.
+pub const DEFAULT_FILL_MEMORY: Bytes = Bytes::from_mib(32);
+/// Three encodings and a few languages.
+pub const DEFAULT_MAX_VARIANTS: usize = 8;
+/// The largest body that one reply should carry: each MiB stalls the worker for about a millisecond.
+pub const MAX_OBJECT: Bytes = Bytes::from_mib(4);
+/// The most a worker's VM can give away: its memory ends at 1 GiB.
+pub const MAX_FILL_MEMORY: Bytes = Bytes::from_mib(256);
+/// More would take seconds to prepare on every start.
+pub const MAX_ENTRIES: u32 = 1 << 20;
+/// Rules are asked one after the other for each request.
+pub const MAX_RULES: usize = 64;
+
+/// Reads the configuration.
+pub fn read(fields: &mut Fields<'_>) -> Config {
+    let name = fields
+        .optional_parsed("name", "1 to 32 of a-z, 0-9 and -", parse_name)
+        .unwrap_or_else(|| DEFAULT_NAME.to_owned());
+    let smallest = u32::try_from(WAYS).unwrap_or(u32::MAX);
+    let config = Config {
+        name,
+        max_bytes: fields
+            .optional_bytes("max_bytes", Bytes::MIB..=Bytes::from_mib(64 << 10))
+            .unwrap_or(DEFAULT_MAX_BYTES),
+        max_entries: fields
+            .optional_integer("max_entries", smallest..=MAX_ENTRIES)
+            .unwrap_or(DEFAULT_MAX_ENTRIES),
+        max_object: fields
+            .optional_bytes("max_object", Bytes::KIB..=MAX_OBJECT)
+            .unwrap_or(DEFAULT_MAX_OBJECT),
+        fill_memory: fields
+            .optional_bytes("fill_memory", Bytes::MIB..=MAX_FILL_MEMORY)
+            .unwrap_or(DEFAULT_FILL_MEMORY),
+        max_variants: fields
+            .optional_integer("max_variants", 1..=WAYS)
+            .unwrap_or(DEFAULT_MAX_VARIANTS),
+        cache_status: fields.optional_bool("cache_status").unwrap_or(true),
+        rules: read_rules(fields),
+    };
+    check_sizes(fields, &config);
+    config
+}
+
+impl Config {
+    /// The size of the store.
+    pub fn geometry(&self) -> Geometry {
+        let ways = u32::try_from(WAYS).unwrap_or(u32::MAX);
+        let n_buckets = self.max_entries.div_ceil(ways).max(1);
+        Geometry {
+            n_buckets,
+            bucket_bytes: self.max_bytes.0.checked_div(u64::from(n_buckets)).unwrap_or(0),
+            max_variants: self.max_variants,
+        }
+    }
+
+    /// The most that shared data can come to, names and Envoy's own bookkeeping included.
+    pub fn shared_memory(&self) -> Bytes {
+        /// What Envoy keeps around one value: its name, its place in the map, its version.
+        const PER_VALUE: u64 = 150;
+        let buckets = u64::from(self.geometry().n_buckets);
+        let bucket = u64::try_from(BUCKET_SIZE).unwrap_or(u64::MAX).saturating_add(PER_VALUE);
+        let slots = buckets.saturating_mul(u64::try_from(WAYS).unwrap_or(u64::MAX));
+        let kept = buckets.saturating_mul(bucket).saturating_add(slots.saturating_mul(PER_VALUE));
+        Bytes(kept).saturating_add(self.max_bytes)
+    }
+}
+
+fn read_rules(fields: &mut Fields<'_>) -> Vec<Rule> {
+    let everything =
+        || Rule { name: "default".to_owned(), matcher: Matcher::default(), action: Action::Cache };
+    fields.remedy("leave rules out to cache whatever the origin allows");
+    let rules = fields.optional_objects("rules", 1..=MAX_RULES, |rule| {
+        let enabled = rule.optional_bool("enabled").unwrap_or(true);
+        let read = Rule {
+            name: rule.parsed("name", "1 to 32 of a-z, 0-9 and -", parse_name).unwrap_or_default(),
+            matcher: Matcher::read(rule),
+            action: rule
+                .optional_choice("action", &[("cache", Action::Cache), ("bypass", Action::Bypass)])
+                .unwrap_or_default(),
+        };
+        (enabled, read)
+    });
+    let Some(rules) = rules else { return vec![everything()] };
+    let mut seen = BTreeSet::new();
+    for (_, rule) in &rules {
+        if !rule.name.is_empty() && !seen.insert(rule.name.as_str()) {
+            let found = format!("the name {} twice", quoted(&rule.name));
+            fields.problem(
+                "rules",
+                found,
+                "each name once",
+                "rename one, metrics tell rules apart by it",
+            );
+        }
+    }
+    rules.into_iter().filter(|(enabled, _)| *enabled).map(|(_, rule)| rule).collect()
+}
+
+fn check_sizes(fields: &mut Fields<'_>, config: &Config) {
+    let share = Bytes(config.geometry().bucket_bytes);
+    if config.max_object > share {
+        fields.problem(
+            "max_object",
+            format!(
+                "{} with max_bytes {} and max_entries {}",
+                config.max_object, config.max_bytes, config.max_entries
+            ),
+            format!("at most {} with these", rounded(share)),
+            "raise max_bytes, or lower max_entries or max_object",
+        );
+    }
+    if config.fill_memory < config.max_object {
+        fields.problem(
+            "fill_memory",
+            format!("{} with max_object {}", config.fill_memory, config.max_object),
+            "at least max_object",
+            "raise fill_memory, or lower max_object",
+        );
+    }
+}
+
+/// The size in whole KiB, so that a message shows a number that people write.
+fn rounded(bytes: Bytes) -> Bytes {
+    Bytes::from_kib(bytes.0.checked_div(Bytes::KIB.0).unwrap_or(0))
+}
+
+/// Names go into shared keys and metrics, so they are short and plain.
+fn parse_name(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || text.len() > MAX_NAME {
+        return Err("choose a name of 1 to 32 characters");
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.chars().all(plain) { Ok(text.to_owned()) } else { Err("use only a-z, 0-9 and -") }
+}

@@ -1,0 +1,281 @@
+//! The filter: gathers what the policy needs, asks it, does what it says.
+
+use std::rc::Rc;
+
+use kit::callbacks::{Callback, Callbacks};
+use kit::config::Fields;
+use kit::exchange::{Attribute, Map};
+use kit::headers::Headers;
+use kit::{Exchange, Filter, Flow, Host, Nanos};
+
+use crate::config::{self, Action, Config};
+use crate::fill::{Budget, Fill};
+use crate::freshness::{Arrival, Freshness};
+use crate::meters::Meters;
+use crate::policy::{self, Verdict};
+use crate::reply;
+use crate::request::{Method, Request, Treatment};
+use crate::response::Response;
+use crate::signals::{Decision, Refusal};
+use crate::store::{Opened, Store};
+use crate::stored::Stored;
+use crate::vary::{self, Vary};
+
+/// The response cache of one worker.
+#[derive(Debug)]
+pub struct ResponseCache {
+    config: Config,
+    store: Store,
+    budget: Budget,
+    meters: Meters,
+}
+
+/// What the filter remembers of one exchange.
+#[derive(Debug, Default)]
+pub enum Stream {
+    /// Not its business: never seen, another protocol, answered by itself, or finished with.
+    #[default]
+    Untouched,
+    /// The request went on; its response is awaited.
+    Forwarded(Box<Forwarded>),
+    /// The response passes and is copied.
+    Filling(Box<Fill>),
+}
+
+/// What is remembered of a request that went on.
+#[derive(Debug)]
+pub struct Forwarded {
+    decision: Decision,
+    request: Request,
+    headers: Rc<Headers>,
+    asked: Nanos,
+    /// Its response may be stored as far as the request is concerned.
+    may_store: bool,
+}
+
+impl Filter for ResponseCache {
+    const NAME: &'static str = "response-cache";
+
+    const CALLBACKS: Callbacks = Callbacks::of(&[
+        Callback::RequestHeaders,
+        Callback::ResponseHeaders,
+        Callback::ResponseBody,
+        Callback::ResponseTrailers,
+    ]);
+
+    type Config = Config;
+    type Stream = Stream;
+
+    fn read(fields: &mut Fields<'_>) -> Config {
+        config::read(fields)
+    }
+
+    fn new(config: Config, host: &dyn Host) -> Self {
+        let meters = Meters::new(host, &config.rules);
+        let (store, opened) = Store::open(host, &config.name, config.geometry());
+        if opened == Opened::Empty {
+            meters.reset(host);
+        }
+        Self { budget: Budget::new(config.fill_memory.0), store, meters, config }
+    }
+
+    fn summary(&self) -> Vec<String> {
+        let config = &self.config;
+        let mut lines = vec![format!(
+            "store {}: up to {} in {} entries, {} each; shared memory at most {}, copies of each worker at most {}",
+            config.name,
+            config.max_bytes,
+            config.max_entries,
+            config.max_object,
+            config.shared_memory(),
+            config.fill_memory,
+        )];
+        for rule in &config.rules {
+            let action = match rule.action {
+                Action::Cache => "GET and HEAD as the origin allows",
+                Action::Bypass => "never",
+            };
+            lines.push(format!("rule {}: {action}: {}", rule.name, rule.matcher.describe()));
+        }
+        lines
+    }
+
+    fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
+        let headers = x.request();
+        let request = Request::read(&headers);
+        let (rule, verdict) = match request.treatment(end) {
+            Treatment::Untouched => return Flow::Continue,
+            Treatment::Forward(decision) => (None, Verdict::Forward(decision)),
+            Treatment::LookUp => self.look_up(x, &request, &headers),
+        };
+        let (decision, flow) = match verdict {
+            Verdict::Serve(stored) => {
+                let reply = reply::hit(*stored, &headers, x.now(), self.config.cache_status);
+                (Decision::Hit, reply.into_flow())
+            }
+            Verdict::Refuse => {
+                let reply = reply::only_if_cached(self.config.cache_status);
+                (Decision::OnlyIfCached, reply.into_flow())
+            }
+            Verdict::Forward(decision) => {
+                let looked_up = !matches!(decision, Decision::Bypass | Decision::Method);
+                let may_store = looked_up && request.method == Method::Get;
+                let asked = x.now();
+                *stream = Stream::Forwarded(Box::new(Forwarded {
+                    decision,
+                    request,
+                    headers,
+                    asked,
+                    may_store,
+                }));
+                (decision, Flow::Continue)
+            }
+        };
+        self.meters.decided(x.host(), rule, decision);
+        x.note(Self::NAME, decision.as_str());
+        flow
+    }
+
+    fn on_response_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
+        let Stream::Forwarded(forwarded) = std::mem::take(stream) else { return Flow::Continue };
+        if forwarded.request.method == Method::Unsafe {
+            self.invalidate(x, &forwarded);
+        }
+        let storing = forwarded.may_store.then(|| self.begin(x, &forwarded));
+        if self.config.cache_status {
+            let outcome =
+                storing.as_ref().map(|begun| begun.as_ref().map(|_| ()).map_err(|why| *why));
+            let value = reply::passing(forwarded.decision, outcome);
+            x.add_header(Map::Response, "cache-status", value.as_bytes());
+        }
+        match storing {
+            None => {}
+            Some(Err(refusal)) => self.meters.refused(x.host(), refusal),
+            Some(Ok(fill)) if end => self.finish(x, fill),
+            Some(Ok(fill)) => *stream = Stream::Filling(Box::new(fill)),
+        }
+        Flow::Continue
+    }
+
+    fn on_response_body(
+        &self,
+        stream: &mut Stream,
+        x: &dyn Exchange,
+        size: usize,
+        end: bool,
+    ) -> Flow {
+        let Stream::Filling(fill) = stream else { return Flow::Continue };
+        if size > 0
+            && let Err(refusal) = fill.make_room(size).and_then(|()| fill.push(&x.body(size), size))
+        {
+            *stream = Stream::Untouched;
+            self.meters.refused(x.host(), refusal);
+            return Flow::Continue;
+        }
+        if end && let Stream::Filling(fill) = std::mem::take(stream) {
+            self.finish(x, *fill);
+        }
+        Flow::Continue
+    }
+
+    fn on_response_trailers(&self, stream: &mut Stream, x: &dyn Exchange) -> Flow {
+        if let Stream::Filling(fill) = std::mem::take(stream) {
+            self.finish(x, *fill);
+        }
+        Flow::Continue
+    }
+}
+
+impl ResponseCache {
+    /// Asks the rules, then the store.
+    fn look_up(
+        &self,
+        x: &dyn Exchange,
+        request: &Request,
+        headers: &Headers,
+    ) -> (Option<usize>, Verdict) {
+        let matching = self.config.rules.iter().position(|rule| rule.matcher.matches(x));
+        let rule = matching.and_then(|idx| self.config.rules.get(idx));
+        let cached = rule.is_some_and(|rule| rule.action == Action::Cache);
+        let Some(key) = request.key.as_deref().filter(|_| cached) else {
+            return (matching, Verdict::Forward(Decision::Bypass));
+        };
+        let now = x.now();
+        let find = || self.store.find(x.host(), key, headers, now);
+        (matching, policy::decide(request, now, find))
+    }
+
+    /// Begins to copy the response that has just come, if it may be stored.
+    fn begin(&self, x: &dyn Exchange, forwarded: &Forwarded) -> Result<Fill, Refusal> {
+        if let Some(refusal) = policy::forbids_storing(&forwarded.request) {
+            return Err(refusal);
+        }
+        let headers = x.response();
+        let response = Response::read(&headers);
+        let wall = x.host().wall().as_secs();
+        let arrival = Arrival { asked: forwarded.asked, received: x.now(), wall };
+        let freshness = response.judge(forwarded.request.authorized, arrival)?;
+        if !is_from_upstream(x) {
+            return Err(Refusal::LocalReply);
+        }
+        let stored = compose(forwarded, &response, &headers, freshness, arrival)?;
+        let max_bytes = self.config.max_object.0;
+        Fill::begin(stored, forwarded.asked, response.length, max_bytes, &self.budget)
+    }
+
+    /// Stores a response that has passed in whole.
+    fn finish(&self, x: &dyn Exchange, fill: Fill) {
+        let stored =
+            fill.end().and_then(|(stored, asked)| self.store.put(x.host(), stored, asked, x.now()));
+        match stored {
+            Ok(changed) => self.meters.stored(x.host(), &changed),
+            Err(refusal) => self.meters.refused(x.host(), refusal),
+        }
+    }
+
+    /// Forgets what is stored for a URI that an unsafe request has changed (RFC 9111, 4.4).
+    fn invalidate(&self, x: &dyn Exchange, forwarded: &Forwarded) {
+        let Some(key) = &forwarded.request.key else { return };
+        let status = Response::read(&x.response()).status;
+        if !(200..400).contains(&status) || !is_from_upstream(x) {
+            return;
+        }
+        match self.store.invalidate(x.host(), key, x.now()) {
+            Ok(changed) => self.meters.invalidated(x.host(), &changed),
+            Err(error) => {
+                log::warn!("response-cache: invalidation lost reason=\"{error}\"");
+                self.meters.refused(x.host(), Refusal::Store);
+            }
+        }
+    }
+}
+
+/// What is stored, but for the body.
+fn compose(
+    forwarded: &Forwarded,
+    response: &Response,
+    headers: &Headers,
+    freshness: Freshness,
+    arrival: Arrival,
+) -> Result<Stored, Refusal> {
+    let Vary::On(names) = &response.vary else { return Err(Refusal::Vary) };
+    let key = forwarded.request.key.clone().ok_or(Refusal::Store)?;
+    Ok(Stored {
+        generation: 0,
+        key,
+        names: vary::names_bytes(names),
+        variant: vary::variant_bytes(names, &forwarded.headers),
+        received: freshness.received.0,
+        initial_age: freshness.initial_age.0,
+        lifetime: freshness.lifetime.0,
+        for_authorized: response.directives.allows_authorized(),
+        status: response.status,
+        fields: response.stored_fields(headers, arrival),
+        body: Vec::new(),
+    })
+}
+
+/// Whether the response is the upstream's own and not one that Envoy or another filter made.
+fn is_from_upstream(x: &dyn Exchange) -> bool {
+    x.attribute(Attribute::ResponseDetails).is_some_and(|details| *details == *b"via_upstream")
+}

@@ -1,0 +1,44 @@
+//! The primary key of a stored response: the whole URI that was asked for.
+//!
+//! Scheme and host without regard to case, the scheme's default port left out, path and query exactly as sent.
+//! The method is not in it: GET and HEAD share what a GET stored.
+//!
+//! **Shape**: scheme and host each with their length in four bytes in front, then path and query,
+//! so that no two different URIs give the same bytes.
+//!
+//! **Source**: RFC 9111 section 2; RFC 9110 section 4.2.3 (what makes two URIs equal).
+
+/// The key of this URI; `None` if it is not a whole `http` or `https` URI.
+///
+/// **Cost**: one allocation.
+pub fn primary(scheme: &[u8], authority: &[u8], path: &[u8]) -> Option<Vec<u8>> {
+    let default_port: &[u8] = if scheme.eq_ignore_ascii_case(b"https") {
+        b":443"
+    } else if scheme.eq_ignore_ascii_case(b"http") {
+        b":80"
+    } else {
+        return None;
+    };
+    let host = without_port(authority, default_port);
+    if host.is_empty() || path.first() != Some(&b'/') {
+        return None;
+    }
+    let mut key = Vec::with_capacity(scheme.len() + host.len() + path.len() + 8);
+    for part in [scheme, host] {
+        key.extend_from_slice(&u32::try_from(part.len()).ok()?.to_le_bytes());
+        key.extend(part.iter().map(u8::to_ascii_lowercase));
+    }
+    key.extend_from_slice(path);
+    Some(key)
+}
+
+/// The authority without an empty or default port.
+///
+/// Only where what is left is a host without a colon, or one in brackets: anything else is no port.
+fn without_port<'a>(authority: &'a [u8], default_port: &[u8]) -> &'a [u8] {
+    let stripped = authority.strip_suffix(default_port).or_else(|| authority.strip_suffix(b":"));
+    match stripped {
+        Some(host) if host.ends_with(b"]") || !host.contains(&b':') => host,
+        Some(_) | None => authority,
+    }
+}

@@ -1,0 +1,3 @@
+//! The crate as a module of its own.
+
+kit::module!(crate::ResponseCache);

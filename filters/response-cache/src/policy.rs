@@ -1,0 +1,59 @@
+//! What is decided about a request once the store has answered. Pure.
+//!
+//! **Source**: RFC 9111 sections 4 (using a stored response), 5.2.1 (request directives), 3.5 (Authorization).
+
+use kit::Nanos;
+
+use crate::directives::Delta;
+use crate::request::Request;
+use crate::signals::{Decision, Refusal};
+use crate::store::Found;
+use crate::stored::Stored;
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is answered with this.
+    Serve(Box<Stored>),
+    /// It goes to the upstream, for this reason.
+    Forward(Decision),
+    /// It is answered with 504: nothing usable is stored, and nothing else was wanted.
+    Refuse,
+}
+
+/// Decides by what was found; `found` is asked only if the request allows stored answers at all.
+pub fn decide(request: &Request, now: Nanos, find: impl FnOnce() -> Found) -> Verdict {
+    let reason = if request.directives.refuses_stored() {
+        Decision::Request
+    } else {
+        match find() {
+            Found::Fresh(stored) if satisfies(request, &stored, now) => {
+                return Verdict::Serve(stored);
+            }
+            Found::Fresh(_) => Decision::Request,
+            Found::Nothing => Decision::Miss,
+            Found::OtherVariant => Decision::VaryMiss,
+            Found::Stale => Decision::Stale,
+        }
+    };
+    if request.directives.only_if_cached { Verdict::Refuse } else { Verdict::Forward(reason) }
+}
+
+/// Whether the request forbids its response to be stored.
+pub const fn forbids_storing(request: &Request) -> Option<Refusal> {
+    if request.directives.no_store { Some(Refusal::NoStore) } else { None }
+}
+
+/// Whether a fresh response is one that this request wants and may have.
+fn satisfies(request: &Request, stored: &Stored, now: Nanos) -> bool {
+    let freshness = stored.freshness();
+    let young_enough = match request.directives.max_age {
+        Delta::Seconds(seconds) => freshness.age(now) <= Nanos::from_secs(seconds),
+        Delta::Absent | Delta::Invalid => true,
+    };
+    let lasts_enough = match request.directives.min_fresh {
+        Delta::Seconds(seconds) => freshness.left(now) >= Nanos::from_secs(seconds),
+        Delta::Absent | Delta::Invalid => true,
+    };
+    young_enough && lasts_enough && (stored.for_authorized || !request.authorized)
+}

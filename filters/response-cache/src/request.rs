@@ -1,0 +1,124 @@
+//! What the cache wants to know of a request, read in one pass over its headers.
+//!
+//! **Source**: RFC 9111 sections 4 and 5.2.1, 5.4 (Pragma); RFC 9110 sections 7.8 (Upgrade), 9.2.1 (safe methods),
+//! 13.1 (conditions).
+
+use kit::headers::Headers;
+
+use crate::directives::RequestDirectives;
+use crate::key;
+use crate::signals::Decision;
+
+/// The facts of one request.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// What is asked for.
+    pub method: Method,
+    /// Its primary key, if its URI has one.
+    pub key: Option<Vec<u8>>,
+    /// What it says about caches.
+    pub directives: RequestDirectives,
+    /// It carries `Authorization`.
+    pub authorized: bool,
+    /// It asks for a part.
+    range: bool,
+    /// It asks to change the protocol, or speaks gRPC.
+    other_protocol: bool,
+    /// It states a condition that only the origin may judge: `If-Match`, `If-Unmodified-Since`, `If-Range`.
+    origin_condition: bool,
+}
+
+/// What kind of method a request has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Method {
+    /// Asks for a representation.
+    Get,
+    /// Asks for its headers.
+    Head,
+    /// Changes nothing: OPTIONS, TRACE.
+    Safe,
+    /// A tunnel.
+    Connect,
+    /// May change something: every other method, known or not.
+    #[default]
+    Unsafe,
+}
+
+/// How a request is to be treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    /// Not HTTP as caches know it: nothing is read, written or added.
+    Untouched,
+    /// It goes to the upstream, and its response is not stored.
+    Forward(Decision),
+    /// The store is asked first.
+    LookUp,
+}
+
+impl Request {
+    /// Reads the facts.
+    ///
+    /// **Cost**: one pass, one allocation for the key.
+    pub fn read(headers: &Headers) -> Self {
+        let mut this = Self::default();
+        let (mut scheme, mut authority, mut path) = (&b""[..], &b""[..], &b""[..]);
+        let (mut n_cache_control, mut pragma) = (0_u32, false);
+        for (name, value) in headers.iter() {
+            match name {
+                b":method" => this.method = method(value),
+                b":scheme" => scheme = value,
+                b":authority" => authority = value,
+                b":path" => path = value,
+                b"cache-control" => {
+                    n_cache_control = n_cache_control.saturating_add(1);
+                    this.directives.read(value);
+                }
+                b"pragma" => pragma |= asks_no_cache(value),
+                b"authorization" => this.authorized = true,
+                b"range" => this.range = true,
+                b"upgrade" => this.other_protocol = true,
+                b"content-type" => this.other_protocol |= is_grpc(value),
+                b"if-match" | b"if-unmodified-since" | b"if-range" => this.origin_condition = true,
+                _ => {}
+            }
+        }
+        // Pragma counts only where Cache-Control is missing (5.4).
+        this.directives.no_cache |= pragma && n_cache_control == 0;
+        this.key = key::primary(scheme, authority, path);
+        this
+    }
+
+    /// How it is to be treated; `end` says that it has no body.
+    pub const fn treatment(&self, end: bool) -> Treatment {
+        match self.method {
+            Method::Connect => Treatment::Untouched,
+            _ if self.other_protocol => Treatment::Untouched,
+            Method::Safe | Method::Unsafe => Treatment::Forward(Decision::Method),
+            Method::Get | Method::Head => {
+                let ineligible = self.key.is_none() || self.range || self.origin_condition || !end;
+                if ineligible { Treatment::Forward(Decision::Bypass) } else { Treatment::LookUp }
+            }
+        }
+    }
+}
+
+/// Whether a content type is one of gRPC's.
+pub fn is_grpc(content_type: &[u8]) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    content_type.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
+}
+
+/// Methods are case-sensitive (RFC 9110, 9.1).
+const fn method(name: &[u8]) -> Method {
+    match name {
+        b"GET" => Method::Get,
+        b"HEAD" => Method::Head,
+        b"OPTIONS" | b"TRACE" => Method::Safe,
+        b"CONNECT" => Method::Connect,
+        _ => Method::Unsafe,
+    }
+}
+
+fn asks_no_cache(pragma: &[u8]) -> bool {
+    crate::field::members(pragma).any(|member| member.eq_ignore_ascii_case(b"no-cache"))
+}
