@@ -18,6 +18,8 @@ mod start;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use admin::{AdminError, Answer, Listener};
@@ -45,6 +47,8 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// How long the start may take, modules compiled.
     pub ready_within: Duration,
+    /// Set from elsewhere (a signal) to give up waiting; the start is then [`StartError::Cancelled`].
+    pub cancel: Arc<AtomicBool>,
     /// How many lines of output are kept.
     pub keep_lines: usize,
     /// Where lines of standard output go (access logs to `/dev/stdout`).
@@ -62,6 +66,7 @@ impl Default for Options {
             log_level: "info".to_owned(),
             dir: None,
             ready_within: Duration::from_secs(30),
+            cancel: Arc::default(),
             keep_lines: 200,
             stdout: Echo::Nowhere,
             stderr: Echo::Nowhere,
@@ -126,6 +131,12 @@ impl Envoy {
     /// The last lines that Envoy wrote, for a failure's message.
     pub fn log_tail(&self) -> String {
         self.log().text()
+    }
+
+    /// Ends Envoy, or takes note that it has ended, and returns all that was read of its last lines.
+    pub fn last_words(mut self) -> String {
+        self.running.stop();
+        self.log_tail()
     }
 
     /// Ends Envoy now instead of on drop, and returns how it ended.

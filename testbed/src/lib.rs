@@ -9,6 +9,8 @@
 pub mod envoy;
 pub mod pack;
 pub mod process;
+pub mod proxy;
 pub mod root;
+pub mod stack;
 pub mod wait;
 pub mod yaml;

@@ -49,15 +49,27 @@ pub fn parse(text: &str) -> Result<Value, String> {
 ///
 /// The file is missing, unreadable, or not the text that its name promises.
 pub fn read(path: &Path) -> Result<Value, ReadError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|why| ReadError::File { path: path.to_owned(), why })?;
-    let is_json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
-    let (kind, value) = if is_json {
+    let text = read_text(path)?;
+    let (kind, value) = if is_json(path) {
         ("JSON", serde_json::from_str(&text).map_err(|why| why.to_string()))
     } else {
         ("YAML", parse(&text))
     };
     value.map_err(|why| ReadError::Text { path: path.to_owned(), kind, why })
+}
+
+/// Whether the file's name promises JSON.
+pub fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"))
+}
+
+/// The file's text as it is.
+///
+/// # Errors
+///
+/// The file is missing, unreadable or not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, ReadError> {
+    std::fs::read_to_string(path).map_err(|why| ReadError::File { path: path.to_owned(), why })
 }
 
 #[cfg(test)]

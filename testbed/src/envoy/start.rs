@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -37,6 +39,9 @@ pub enum StartError {
         /// The last lines of its log.
         tail: String,
     },
+    /// [`Options::cancel`] was set.
+    #[error("the start of Envoy was given up")]
+    Cancelled,
     /// Envoy still ran but was not ready in time.
     #[error("Envoy was not ready within {} s; its last lines were:\n{tail}", after.as_secs())]
     NotReady {
@@ -52,7 +57,9 @@ impl StartError {
     pub fn grave_messages(&self) -> Vec<&str> {
         match self {
             Self::Ended { messages, .. } => grave(messages).collect(),
-            Self::NoBinary { .. } | Self::System(_) | Self::NotReady { .. } => Vec::new(),
+            Self::NoBinary { .. } | Self::System(_) | Self::Cancelled | Self::NotReady { .. } => {
+                Vec::new()
+            }
         }
     }
 }
@@ -88,16 +95,10 @@ pub(super) fn start(bootstrap: &Value, options: Options) -> Result<Envoy, StartE
     let mut command = command(bootstrap, &options, dir.path())?;
     command.arg("--admin-address-path").arg(&told);
 
-    let within = options.ready_within;
-    let running = Running::start("envoy", command, settings(options))?;
-    let ready = wait::until(within, || match running.ended() {
-        Some(status) => Some(Err(status)),
-        None => ready(&told).map(Ok),
-    });
-    match ready {
-        Some(Ok(admin)) => Ok(Envoy { running, dir, admin }),
-        Some(Err(status)) => Err(ended(running, status)),
-        None => Err(StartError::NotReady { after: within, tail: running.log().text() }),
+    let Waited { running, event } = run(command, options, || ready(&told))?;
+    match event {
+        Event::Ready(admin) => Ok(Envoy { running, dir, admin }),
+        Event::Ended(status) => Err(ended(running, status)),
     }
 }
 
@@ -110,13 +111,41 @@ pub fn validate(bootstrap: &Value, options: Options) -> Result<(), StartError> {
     let dir = Dir::new(options.dir.clone())?;
     let mut command = command(bootstrap, &options, dir.path())?;
     command.args(["--mode", "validate"]);
-    let within = options.ready_within;
-    let running = Running::start("envoy --mode validate", command, settings(options))?;
-    match wait::until(within, || running.ended()) {
-        Some(status) if status.success() => Ok(()),
-        Some(status) => Err(ended(running, status)),
-        None => Err(StartError::NotReady { after: within, tail: running.log().text() }),
+    let Waited { running, event } = run(command, options, || None)?;
+    match event {
+        Event::Ended(status) if !status.success() => Err(ended(running, status)),
+        Event::Ended(_) | Event::Ready(_) => Ok(()),
     }
+}
+
+struct Waited {
+    running: Running,
+    event: Event,
+}
+
+enum Event {
+    Ready(SocketAddr),
+    Ended(ExitStatus),
+}
+
+/// Starts Envoy and waits until it is ready or has ended.
+fn run(
+    command: Command,
+    options: Options,
+    ready: impl Fn() -> Option<SocketAddr>,
+) -> Result<Waited, StartError> {
+    let (within, cancel) = (options.ready_within, Arc::clone(&options.cancel));
+    let running = Running::start("envoy", command, settings(options))?;
+    let event = wait::until(within, || {
+        if cancel.load(Ordering::Relaxed) {
+            return Some(Err(StartError::Cancelled));
+        }
+        let ended = running.ended().map(Event::Ended);
+        ended.or_else(|| ready().map(Event::Ready)).map(Ok)
+    });
+    let late = || StartError::NotReady { after: within, tail: running.log().text() };
+    let event = event.unwrap_or_else(|| Err(late()))?;
+    Ok(Waited { running, event })
 }
 
 fn command(bootstrap: &Value, options: &Options, dir: &Path) -> Result<Command, StartError> {

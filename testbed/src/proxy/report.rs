@@ -1,0 +1,132 @@
+//! What the operator reads: at the start what is in force, later what changes.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::arguments::Arguments;
+use super::bootstrap::LISTENER;
+use crate::envoy::{Envoy, Message, own_messages};
+
+/// Prints a line; an output that is gone is no reason to end.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Prints a line about us rather than about requests.
+pub(super) fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "weir-proxy: {line}");
+}
+
+/// Where requests go in and numbers come out.
+pub(super) fn front(arguments: &Arguments, envoy: &Envoy, listening: SocketAddr) -> String {
+    let (filter, workers) = (arguments.filter.name(), arguments.workers);
+    let plural = if workers == 1 { "" } else { "s" };
+    let reached = reached(listening);
+    let admin = envoy.admin();
+    format!(
+        "weir-proxy: {filter} in front of {upstream}, Envoy {version} with {workers} worker{plural}\n\
+         \x20 send requests to  http://{reached}/\n\
+         \x20 see numbers at    http://{admin}/stats/prometheus?filter=weir",
+        upstream = arguments.upstream,
+        version = crate::envoy::VERSION,
+    )
+}
+
+/// What is in force, in the words that the filters said while they were configured.
+pub(super) fn in_force(configured: &[Message]) -> String {
+    let lines: Vec<String> = configured.iter().map(|said| format!("    {}", said.text)).collect();
+    if lines.is_empty() {
+        return "  in force          (the filter said nothing about it)".to_owned();
+    }
+    format!("  in force\n{}", lines.join("\n"))
+}
+
+/// An address that a client can use: one that stands for all is shown as loopback.
+fn reached(listening: SocketAddr) -> SocketAddr {
+    let mut reached = listening;
+    if listening.ip().is_unspecified() {
+        reached.set_ip(match listening {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    reached
+}
+
+/// Where the listener really stands.
+pub(super) fn listening(envoy: &Envoy) -> Result<SocketAddr, crate::envoy::AdminError> {
+    envoy.listener(LISTENER)
+}
+
+/// Passes on what the modules say while Envoy serves, and Envoy's own errors.
+///
+/// Every worker configures its filters once more; what was printed at the start is not repeated.
+/// Clones share what they know.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Herald {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: bool,
+    told: Vec<Message>,
+}
+
+impl Herald {
+    /// Told so far, from now on everything else is passed on.
+    pub(super) fn open(&self, told: Vec<Message>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = State { open: true, told };
+    }
+
+    /// Nothing more is passed on.
+    pub(super) fn close(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).open = false;
+    }
+
+    /// What to print for a line of Envoy's log, if anything.
+    pub(super) fn hear(&self, line: &str) -> Option<String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.open {
+            return None;
+        }
+        if let Some(message) = own_messages([line]).pop() {
+            let news = !state.told.contains(&message);
+            return news.then(|| format!("{}: {}", message.level, message.text));
+        }
+        let grave = line.contains(" [error] ") || line.contains(" [critical] ");
+        grave.then(|| format!("envoy: {line}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIGURED: &str = "10:00:00.000 [info] [wasm] wasm log w w w: rate-limit: configured";
+    const OPENED: &str = "10:00:01.000 [warning] [wasm] wasm log w w w: circuit-breaker: opened";
+
+    #[test]
+    fn what_was_told_at_the_start_is_not_repeated() {
+        let herald = Herald::default();
+        assert_eq!(herald.hear(OPENED), None);
+        herald.open(own_messages([CONFIGURED]));
+        assert_eq!(herald.hear(CONFIGURED), None);
+        assert_eq!(herald.hear(OPENED).unwrap(), "warning: circuit-breaker: opened");
+        assert_eq!(herald.hear("10:00:02.000 [warning] [main] caught signal"), None);
+        let error = herald.hear("10:00:02.000 [critical] [wasm] Function failed");
+        assert_eq!(error.unwrap(), "envoy: 10:00:02.000 [critical] [wasm] Function failed");
+        herald.close();
+        assert_eq!(herald.hear(OPENED), None);
+    }
+
+    #[test]
+    fn an_address_that_stands_for_all_is_shown_as_one_to_use() {
+        let shown = |text: &str| reached(text.parse().unwrap()).to_string();
+        assert_eq!(shown("0.0.0.0:80"), "127.0.0.1:80");
+        assert_eq!(shown("[::]:80"), "[::1]:80");
+        assert_eq!(shown("10.1.2.3:80"), "10.1.2.3:80");
+    }
+}
