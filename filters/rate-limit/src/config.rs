@@ -1,0 +1,95 @@
+//! The configuration, and its bounds.
+
+use kit::Nanos;
+use kit::config::{Fields, quoted};
+use kit::key::KeyTemplate;
+use kit::matching::Matcher;
+use kit::table::Table;
+
+use crate::account::MAX_LIMITS;
+use crate::gcra::Quota;
+use crate::rule::{OnFailure, Rule};
+
+/// What a configuration resolves to.
+#[derive(Debug)]
+pub struct Config {
+    /// At least one rule, of different names, in the operator's order.
+    pub rules: Vec<Rule>,
+}
+
+/// Rules of one filter: each costs its share of every request.
+pub const MAX_RULES: usize = 64;
+/// A quota's largest number of requests.
+pub const MAX_REQUESTS: u64 = 1_000_000_000;
+/// The shortest window: shorter ones would be decided by the jitter of the network.
+pub const MIN_WINDOW: Nanos = Nanos::SECOND;
+/// The longest window.
+pub const MAX_WINDOW: Nanos = Nanos::from_days(30);
+/// Keys that a rule keeps at the least: one bucket's worth.
+pub const MIN_KEYS: u32 = 8;
+/// Keys that a rule keeps at the most: about 600 MiB.
+pub const MAX_KEYS: u32 = 10_000_000;
+/// Keys that a rule keeps unless told otherwise: about 4 MiB.
+pub const DEFAULT_KEYS: u32 = 65_536;
+/// A rule's name is at most this long.
+pub const MAX_NAME: usize = 64;
+
+impl Config {
+    /// Reads the configuration.
+    pub fn read(fields: &mut Fields<'_>) -> Self {
+        let mut names: Vec<String> = Vec::new();
+        let rules = fields.objects("rules", 1..=MAX_RULES, |fields| {
+            let rule = read_rule(fields);
+            if let Some(rule) = &rule {
+                if names.contains(&rule.name) {
+                    fields.problem(
+                        "name",
+                        quoted(&rule.name),
+                        "a name that no other rule has",
+                        "rename one of them: the name says whose counts they are",
+                    );
+                }
+                names.push(rule.name.clone());
+            }
+            rule
+        });
+        Self { rules: rules.into_iter().flatten().collect() }
+    }
+}
+
+fn read_rule(fields: &mut Fields<'_>) -> Option<Rule> {
+    let name = fields.parsed(
+        "name",
+        "1 to 64 letters, digits, \"-\", \"_\" or \".\", such as \"general\"",
+        parse_name,
+    );
+    let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
+    let key = KeyTemplate::read(fields).unwrap_or_default();
+    let limits =
+        fields.objects("limits", 1..=MAX_LIMITS, read_limit).into_iter().flatten().collect();
+    let max_keys = fields.optional_integer("max_keys", MIN_KEYS..=MAX_KEYS).unwrap_or(DEFAULT_KEYS);
+    let on_failure = fields
+        .optional_choice("on_failure", &[("admit", OnFailure::Admit), ("deny", OnFailure::Deny)])
+        .unwrap_or_default();
+    let name = name?;
+    let table = Table::new(&format!("rate-limit/{name}"), max_keys);
+    Some(Rule { name, matcher, key, limits, on_failure, table })
+}
+
+fn read_limit(fields: &mut Fields<'_>) -> Option<Quota> {
+    let requests = fields.integer("quota", 1..=MAX_REQUESTS);
+    let window = fields.duration("window", MIN_WINDOW..=MAX_WINDOW);
+    let burst = fields.optional_integer("burst", 1..=requests).unwrap_or(requests);
+    Quota::new(requests, window, burst)
+}
+
+fn parse_name(text: &str) -> Result<String, &'static str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.len() > MAX_NAME {
+        Err("shorten it: it is part of metrics and of every answer")
+    } else if text.is_empty() || !text.chars().all(is_plain) {
+        Err("leave the other characters out: the name is part of metrics and of every answer")
+    } else {
+        Ok(text.to_owned())
+    }
+}
