@@ -20,7 +20,7 @@ MODULES = $(foreach filter,$(FILTERS),$(LINKED)/weir_$(subst -,_,$(filter)).wasm
 flag = $(if $(2),--$(1) '$(2)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build modules probe programs test test-unit test-wasm test-sim test-envoy test-tidy \
+.PHONY: help setup build modules probe packer programs test test-unit test-wasm test-sim test-envoy test-tidy \
 	test-testbed proxy testbed testbed-images testbed-native testbed-down demo check-config fmt lint doc costs clean
 
 help: ## show this list
@@ -54,7 +54,7 @@ setup: ## bring what is missing on this machine; safe to repeat
 setup-%:
 	@testbed/setup.sh --quiet $*
 
-build: $(FILTERS:%=linked-%) programs ## the modules in dist/, with a table of what is in them
+build: $(FILTERS:%=linked-%) packer ## the modules in dist/, with a table of what is in them
 	@$(PROGRAM)/weir-pack --out dist $(MODULES)
 
 # Each module by itself: cargo would give packages that it builds together the union of their features.
@@ -62,19 +62,22 @@ build: $(FILTERS:%=linked-%) programs ## the modules in dist/, with a table of w
 linked-%: setup-rust
 	@cargo rustc $(CARGO) --release $(WASM) -p weir-$* --features module --crate-type cdylib
 
-modules: $(FILTERS:%=linked-%) programs
+modules: $(FILTERS:%=linked-%) packer
 	@$(PROGRAM)/weir-pack --quiet --out dist $(MODULES)
 
 # A filter for tests only; it never lies beside the ones that ship.
-probe: linked-probe programs
+probe: linked-probe packer
 	@$(PROGRAM)/weir-pack --quiet --out $(TARGET)/probe $(LINKED)/weir_probe.wasm
+
+packer: setup-rust
+	@cargo build $(TOOL) -p weir-testbed --bin weir-pack
 
 programs: setup-rust
 	@cargo build $(TOOL) -p weir-testbed --bins
 
 test: test-unit test-wasm test-sim test-envoy test-tidy ## every test that needs no container engine
 
-test-unit: setup-rust setup-envoy ## native tests of the filters and of the programs
+test-unit: modules setup-envoy ## native tests of the filters and of the programs
 	@cargo test $(TESTS) $(NATIVE:%=-p %)
 
 test-wasm: setup-rust setup-node setup-wasm-bindgen ## the same logic on wasm32, under Node
