@@ -1,0 +1,460 @@
+//! The machine and its parts, row by row; the same on wasm32.
+
+use std::ops::RangeInclusive;
+
+use kit::Nanos;
+use kit::table::Entry;
+use kit::units::Ratio;
+use weir_circuit_breaker::backoff::OpenTime;
+use weir_circuit_breaker::breaker::{
+    Breaker, Cause, Decision, Effects, Event, ProbeMethods, Probing, RatioTrip, Refusal, Settings,
+    State, Ticket, Transition,
+};
+use weir_circuit_breaker::evidence::{Ending, Evidence, judge};
+use weir_circuit_breaker::permits::Permits;
+use weir_circuit_breaker::window::{Tally, Window};
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+fn secs(n: u64) -> Nanos {
+    Nanos::from_secs(n)
+}
+
+fn settings() -> Settings {
+    Settings {
+        consecutive: Some(5),
+        ratio: Some(RatioTrip { threshold: Ratio::from_percent(50), min_requests: 10 }),
+        window: secs(60),
+        open: OpenTime { base: secs(60), max: secs(600), jitter: Ratio::ZERO },
+        probes: Probing {
+            at_once: 1,
+            n_successes: 2,
+            lease: secs(30),
+            methods: ProbeMethods::SafeFirst,
+        },
+    }
+}
+
+/// A breaker, its settings and a clock in seconds.
+struct Bench {
+    breaker: Breaker,
+    settings: Settings,
+    now: Nanos,
+}
+
+impl Bench {
+    fn new(settings: Settings) -> Self {
+        Self { breaker: Breaker::default(), settings, now: secs(1_000) }
+    }
+
+    /// One that just opened after five failures.
+    fn opened() -> Self {
+        let mut bench = Self::new(settings());
+        for _ in 0..5 {
+            bench.fail();
+        }
+        assert_eq!(bench.breaker.state, State::Open);
+        bench
+    }
+
+    fn step(&mut self, event: Event) -> Effects {
+        let (next, effects) = self.breaker.step(&self.settings, event, self.now);
+        self.breaker = next;
+        effects
+    }
+
+    fn ask(&mut self, is_safe: bool) -> Decision {
+        self.step(Event::Ask { is_safe }).decision.unwrap()
+    }
+
+    fn probe(&mut self) -> Ticket {
+        match self.ask(true) {
+            Decision::Probe(permit) => Ticket { admitted_at: self.now, permit: Some(permit) },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket { admitted_at: self.now, permit: None }
+    }
+
+    fn fail(&mut self) -> Option<Transition> {
+        self.step(Event::Failure { ticket: self.ticket(), luck: 0 }).transition
+    }
+
+    fn succeed(&mut self) -> Option<Transition> {
+        self.step(Event::Success(self.ticket())).transition
+    }
+
+    fn wait(&mut self, n: u64) -> &mut Self {
+        self.now = self.now.saturating_add(secs(n));
+        self
+    }
+}
+
+#[test]
+fn opens_on_the_last_failure_in_a_row() {
+    let mut bench = Bench::new(settings());
+    for _ in 0..4 {
+        assert_eq!(bench.fail(), None);
+        assert_eq!(bench.ask(false), Decision::Admit);
+    }
+    let cause = Cause::Consecutive { n_failed: 5, retry_in: secs(60) };
+    assert_eq!(bench.fail(), Some(Transition { from: State::Closed, to: State::Open, cause }));
+    assert_eq!(bench.ask(true), Decision::Reject { reason: Refusal::Open, retry_in: secs(60) });
+}
+
+#[test]
+fn a_success_ends_the_row() {
+    let mut bench = Bench::new(Settings { ratio: None, ..settings() });
+    for _ in 0..100 {
+        for _ in 0..4 {
+            assert_eq!(bench.fail(), None);
+        }
+        assert_eq!(bench.succeed(), None);
+    }
+}
+
+#[test]
+fn opens_on_the_share_once_there_is_enough_volume_and_only_on_a_failure() {
+    let mut bench = Bench::new(Settings { consecutive: None, ..settings() });
+    for _ in 0..9 {
+        assert_eq!(bench.fail(), None);
+    }
+    assert_eq!(bench.succeed(), None);
+    let cause = Cause::Ratio { n_failed: 10, n_ended: 11, retry_in: secs(60) };
+    assert_eq!(bench.fail().map(|transition| transition.cause), Some(cause));
+}
+
+#[test]
+fn what_is_older_than_the_window_does_not_count() {
+    let mut bench = Bench::new(Settings { consecutive: None, ..settings() });
+    for _ in 0..9 {
+        bench.fail();
+    }
+    assert_eq!(bench.wait(60).fail(), None);
+}
+
+#[test]
+fn each_way_to_trip_can_be_off() {
+    let mut bench = Bench::new(Settings { consecutive: None, ratio: None, ..settings() });
+    for _ in 0..1_000 {
+        assert_eq!(bench.fail(), None);
+    }
+}
+
+#[test]
+fn open_rejects_until_the_time_is_over_and_then_probes() {
+    let mut bench = Bench::opened();
+    assert_eq!(
+        bench.wait(59).ask(true),
+        Decision::Reject { reason: Refusal::Open, retry_in: secs(1) }
+    );
+    bench.wait(1);
+    let effects = bench.step(Event::Ask { is_safe: true });
+    assert_eq!(effects.decision, Some(Decision::Probe(1)));
+    let cause = Cause::ProbeDue { open_for: secs(60) };
+    let transition = Transition { from: State::Open, to: State::HalfOpen, cause };
+    assert_eq!(effects.transition, Some(transition));
+    assert_eq!(
+        bench.ask(true),
+        Decision::Reject { reason: Refusal::Probing, retry_in: Nanos::ZERO }
+    );
+}
+
+#[test]
+fn enough_successful_probes_close() {
+    let mut bench = Bench::opened();
+    bench.wait(60);
+    let first = bench.probe();
+    assert_eq!(bench.step(Event::Success(first)).transition, None);
+    let second = bench.probe();
+    let cause = Cause::Recovered { n_successes: 2 };
+    let transition = Transition { from: State::HalfOpen, to: State::Closed, cause };
+    assert_eq!(bench.step(Event::Success(second)).transition, Some(transition));
+    assert_eq!(bench.ask(false), Decision::Admit);
+    assert_eq!(bench.fail(), None, "failures from before do not count any more");
+}
+
+#[test]
+fn one_failed_probe_opens_for_twice_as_long_up_to_the_cap() {
+    let mut bench = Bench::opened();
+    let mut open_for = 60;
+    for expected in [120, 240, 480, 600, 600] {
+        bench.wait(open_for);
+        let ticket = bench.probe();
+        let effects = bench.step(Event::Failure { ticket, luck: 0 });
+        let Some(Cause::ProbeFailed { retry_in, .. }) = effects.transition.map(|t| t.cause) else {
+            panic!("{effects:?}");
+        };
+        assert_eq!(retry_in, secs(expected));
+        open_for = expected;
+    }
+}
+
+#[test]
+fn the_back_off_shrinks_one_step_for_each_such_time_of_success() {
+    let mut bench = Bench::opened();
+    for open_for in [60, 120] {
+        bench.wait(open_for);
+        let ticket = bench.probe();
+        bench.step(Event::Failure { ticket, luck: 0 });
+    }
+    bench.wait(240);
+    for _ in 0..2 {
+        let ticket = bench.probe();
+        bench.step(Event::Success(ticket));
+    }
+    assert_eq!((bench.breaker.state, bench.breaker.n_opens), (State::Closed, 3));
+    for (wait, expected) in [(239, 3), (1, 2), (119, 2), (1, 1), (59, 1), (1, 0), (1_000, 0)] {
+        bench.wait(wait).succeed();
+        assert_eq!(bench.breaker.n_opens, expected);
+    }
+}
+
+#[test]
+fn silence_proves_nothing() {
+    let mut bench = Bench::opened();
+    bench.wait(60);
+    for _ in 0..2 {
+        let ticket = bench.probe();
+        bench.step(Event::Success(ticket));
+    }
+    bench.wait(100_000);
+    for _ in 0..5 {
+        bench.fail();
+    }
+    assert_eq!(bench.breaker.open_for, secs(120));
+}
+
+#[test]
+fn a_permit_returns_however_the_request_ends_and_without_a_verdict_nothing_changes() {
+    let mut bench = Bench::opened();
+    bench.wait(60);
+    let ticket = bench.probe();
+    assert_eq!(bench.step(Event::Nothing(ticket)), Effects::default());
+    assert_eq!(bench.breaker.state, State::HalfOpen);
+    bench.probe();
+}
+
+#[test]
+fn a_permit_that_is_never_returned_runs_out() {
+    let mut bench = Bench::opened();
+    bench.wait(60).probe();
+    let refused = Decision::Reject { reason: Refusal::Probing, retry_in: Nanos::ZERO };
+    assert_eq!(bench.wait(29).ask(true), refused);
+    bench.wait(1).probe();
+}
+
+#[test]
+fn the_verdict_of_a_probe_counts_after_its_lease_too() {
+    let mut bench = Bench::opened();
+    bench.wait(60);
+    let slow = bench.probe();
+    bench.wait(31).probe();
+    let effects = bench.wait(5).step(Event::Failure { ticket: slow, luck: 0 });
+    assert_eq!(effects.transition.map(|transition| transition.to), Some(State::Open));
+}
+
+#[test]
+fn a_probe_of_an_earlier_try_still_takes_a_place() {
+    let mut bench = Bench::opened();
+    bench.settings.probes.at_once = 2;
+    bench.settings.probes.lease = secs(3_600);
+    bench.wait(60).probe();
+    let failing = bench.probe();
+    bench.step(Event::Failure { ticket: failing, luck: 0 });
+    bench.wait(120).probe();
+    assert!(matches!(bench.ask(true), Decision::Reject { reason: Refusal::Probing, .. }));
+}
+
+#[test]
+fn outcomes_from_before_the_last_change_are_late() {
+    let mut bench = Bench::new(settings());
+    let early = bench.ticket();
+    bench.wait(1);
+    for _ in 0..5 {
+        bench.fail();
+    }
+    let late = Effects { is_late: true, ..Effects::default() };
+    for wait in [0, 60] {
+        bench.wait(wait);
+        assert_eq!(bench.step(Event::Failure { ticket: early, luck: 0 }), late);
+        assert_eq!(bench.step(Event::Success(early)), late);
+    }
+    for _ in 0..2 {
+        let ticket = bench.probe();
+        assert_eq!(bench.step(Event::Failure { ticket: early, luck: 0 }), late, "half-open");
+        bench.step(Event::Success(ticket));
+    }
+    for _ in 0..100 {
+        assert_eq!(bench.step(Event::Failure { ticket: early, luck: 0 }), late, "closed again");
+    }
+}
+
+#[test]
+fn an_unsafe_request_is_no_probe_until_one_succeeded_or_no_safe_one_came() {
+    let refused = Decision::Reject { reason: Refusal::Unsafe, retry_in: Nanos::ZERO };
+    let mut bench = Bench::opened();
+    assert_eq!(bench.wait(60).ask(false), refused);
+    assert_eq!(bench.breaker.state, State::Open, "asking changes nothing");
+    let ticket = bench.probe();
+    bench.step(Event::Success(ticket));
+    assert!(matches!(bench.ask(false), Decision::Probe(_)));
+
+    let mut bench = Bench::opened();
+    assert_eq!(bench.wait(119).ask(false), refused);
+    assert!(matches!(bench.wait(1).ask(false), Decision::Probe(_)));
+}
+
+#[test]
+fn which_requests_may_be_probes_is_a_choice() {
+    let mut bench = Bench::opened();
+    bench.settings.probes.methods = ProbeMethods::SafeOnly;
+    assert!(matches!(bench.wait(1_000_000).ask(false), Decision::Reject { .. }));
+    bench.settings.probes.methods = ProbeMethods::Any;
+    assert!(matches!(bench.ask(false), Decision::Probe(_)));
+}
+
+#[test]
+fn a_clock_that_jumps_back_costs_one_open_time_at_most() {
+    let mut bench = Bench::opened();
+    bench.now = secs(10);
+    assert_eq!(bench.ask(true), Decision::Reject { reason: Refusal::Open, retry_in: secs(60) });
+    bench.wait(60).probe();
+    bench.now = secs(5);
+    bench.probe();
+    let mut bench = Bench::new(settings());
+    bench.breaker.since = secs(1 << 30);
+    for _ in 0..5 {
+        bench.fail();
+    }
+    assert_eq!(bench.breaker.state, State::Open);
+}
+
+#[test]
+fn workers_a_little_out_of_order_do_not_move_the_time() {
+    let mut bench = Bench::opened();
+    bench.now = secs(999);
+    assert_eq!(bench.ask(true), Decision::Reject { reason: Refusal::Open, retry_in: secs(61) });
+    assert_eq!(bench.breaker.since, secs(1_000));
+}
+
+#[test]
+fn open_times_double_and_chance_only_adds() {
+    let open = OpenTime { base: secs(2), max: secs(60), jitter: Ratio::from_percent(50) };
+    for (n_opens, plain) in [(0, 2), (1, 4), (4, 32), (5, 60), (40, 60), (255, 60)] {
+        assert_eq!(open.plain(n_opens), secs(plain));
+    }
+    assert_eq!(open.lucky(0, 0), secs(2));
+    assert_eq!(open.lucky(0, 1 << 63), Nanos::from_millis(2_500));
+    assert!(open.lucky(0, u64::MAX) < secs(3));
+}
+
+#[test]
+fn a_window_forgets_bucket_by_bucket() {
+    let (length, mut window) = (secs(10), Window::default());
+    for at in [100, 101, 109] {
+        window.record(length, secs(at), at == 101);
+    }
+    let rows = [(109, 3, 1), (110, 2, 1), (111, 1, 0), (118, 1, 0), (119, 0, 0), (10_000, 0, 0)];
+    for (at, n_ended, n_failed) in rows {
+        assert_eq!(window.tally(length, secs(at)), Tally { n_ended, n_failed }, "at {at} s");
+    }
+    window.record(length, secs(105), true);
+    assert_eq!(window.tally(length, secs(109)), Tally { n_ended: 4, n_failed: 2 });
+    window.record(length, secs(5), true);
+    assert_eq!(window.tally(length, secs(5)), Tally { n_ended: 1, n_failed: 1 });
+}
+
+#[test]
+fn permits_are_counted_and_have_their_own_ids() {
+    let (lease, mut permits) = (secs(30), Permits::default());
+    assert_eq!(permits.take(2, lease, secs(0)), Some(1));
+    assert_eq!(permits.take(2, lease, secs(1)), Some(2));
+    assert_eq!(permits.take(2, lease, secs(2)), None);
+    permits.put_back(7);
+    assert_eq!(permits.take(2, lease, secs(2)), None);
+    permits.put_back(1);
+    assert_eq!(permits.take(2, lease, secs(3)), Some(3));
+    assert_eq!(permits.take(2, lease, secs(31)), Some(4), "the second ran out");
+    permits.last_id = u32::MAX;
+    permits.put_back(3);
+    assert_eq!(permits.take(2, lease, secs(31)), Some(1), "zero is no id");
+}
+
+#[test]
+fn bytes_and_back() {
+    let mut bench = Bench::opened();
+    bench.wait(60).probe();
+    let mut open = Bench::opened().breaker;
+    open.window.record(secs(60), secs(7), true);
+    for breaker in [Breaker::default(), bench.breaker, open] {
+        let mut bytes = [0xff; Breaker::SIZE];
+        breaker.write(&mut bytes);
+        assert_eq!(Breaker::read(&bytes), Some(breaker));
+        assert_eq!(Breaker::read(&bytes[1..]), None);
+    }
+    assert_eq!(Breaker::read(&[3; Breaker::SIZE]), None, "no such state");
+}
+
+#[test]
+fn a_closed_breaker_goes_before_one_that_rejects() {
+    let open = Bench::opened().breaker;
+    let mut failing = Bench::new(settings());
+    failing.fail();
+    assert_eq!(Breaker::default().loss(secs(0)), 0);
+    assert!(0 < failing.breaker.loss(secs(0)));
+    assert!(failing.breaker.loss(secs(0)) < open.loss(secs(0)));
+}
+
+struct Row(u64, &'static str, u64);
+
+impl Ending for Row {
+    fn has_details(&self, details: &[u8]) -> bool {
+        self.1.as_bytes() == details
+    }
+
+    fn status(&self) -> u64 {
+        self.2
+    }
+
+    fn flags(&self) -> u64 {
+        self.0
+    }
+}
+
+#[test]
+fn only_the_upstream_can_fail() {
+    let statuses: [RangeInclusive<u16>; 2] = [500..=503, 599..=599];
+    let rows = [
+        (Row(0, "via_upstream", 200), Evidence::Success),
+        (Row(0, "via_upstream", 429), Evidence::Success),
+        (Row(0, "via_upstream", 404), Evidence::Success),
+        (Row(0, "via_upstream", 500), Evidence::Failure),
+        (Row(0, "via_upstream", 503), Evidence::Failure),
+        (Row(0, "via_upstream", 504), Evidence::Success),
+        (Row(0, "via_upstream", 599), Evidence::Failure),
+        (Row(0x8000, "via_upstream", 500), Evidence::Failure),
+        (Row(0x2, "no_healthy_upstream", 503), Evidence::Failure),
+        (Row(0x4, "response_timeout", 504), Evidence::Failure),
+        (Row(0x4, "response_timeout", 200), Evidence::Failure),
+        (Row(0x20, "upstream_reset_before_response_started{x}", 503), Evidence::Failure),
+        (Row(0x40, "upstream_reset_before_response_started{x}", 503), Evidence::Failure),
+        (Row(0x80_0000, "upstream_reset_after_response_started{x}", 200), Evidence::Failure),
+        (Row(0x4000, "downstream_remote_disconnect", 0), Evidence::Nothing),
+        (Row(0x4000, "downstream_remote_disconnect", 200), Evidence::Nothing),
+        (Row(0x4004, "downstream_remote_disconnect", 0), Evidence::Nothing),
+        (Row(0x1000_0000, "http2.remote_reset", 200), Evidence::Nothing),
+        (Row(0x100, "route_not_found", 404), Evidence::Nothing),
+        (Row(0x80, "upstream_overflow", 503), Evidence::Nothing),
+        (Row(0, "direct_response", 500), Evidence::Nothing),
+        (Row(0, "weir_circuit_open", 503), Evidence::Nothing),
+        (Row(0, "", 503), Evidence::Nothing),
+        (Row(0, "via_upstream", u64::MAX), Evidence::Success),
+    ];
+    for (row, expected) in rows {
+        assert_eq!(judge(&row, &statuses), expected, "{:#x} {} {}", row.0, row.1, row.2);
+    }
+}
