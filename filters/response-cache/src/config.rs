@@ -26,7 +26,7 @@ pub struct Config {
     pub max_variants: usize,
     /// Whether responses carry `Cache-Status`.
     pub cache_status: bool,
-    /// The rules in force, in order; the first that matches decides. One is always there.
+    /// The rules in force, in order; the first that matches decides; where none does, nothing is cached.
     pub rules: Vec<Rule>,
 }
 
@@ -55,7 +55,7 @@ pub enum Action {
 pub const DEFAULT_NAME: &str = "main";
 /// Longest name of a store or a rule: part of every shared key, or of a metric's name.
 pub const MAX_NAME: usize = 32;
-/// Half of what a small machine can spare for a cache without being asked.
+/// As much as Envoy itself takes: noticed on no machine that runs one, and room for thousands of pages.
 pub const DEFAULT_MAX_BYTES: Bytes = Bytes::from_mib(64);
 /// With [`DEFAULT_MAX_BYTES`], responses of 8 KiB on average use up both at once.
 pub const DEFAULT_MAX_ENTRIES: u32 = 8_192;
@@ -116,6 +116,27 @@ impl Config {
         }
     }
 
+    /// What it puts in force, for operators: the store, then a line for each rule.
+    pub fn describe(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "store {}: up to {} in {} entries of up to {}; shared memory at most {}, copies in each worker at most {}",
+            self.name,
+            self.max_bytes,
+            self.max_entries,
+            self.max_object,
+            self.shared_memory(),
+            self.fill_memory,
+        )];
+        for rule in &self.rules {
+            let action = match rule.action {
+                Action::Cache => "cache as the origin allows",
+                Action::Bypass => "never cache",
+            };
+            lines.push(format!("rule {}: {action}: {}", rule.name, rule.matcher.describe()));
+        }
+        lines
+    }
+
     /// The most that shared data can come to, names and Envoy's own bookkeeping included.
     pub fn shared_memory(&self) -> Bytes {
         /// What Envoy keeps around one value: its name, its place in the map, its version.
@@ -124,7 +145,9 @@ impl Config {
         let bucket = u64::try_from(BUCKET_SIZE).unwrap_or(u64::MAX).saturating_add(PER_VALUE);
         let slots = buckets.saturating_mul(u64::try_from(WAYS).unwrap_or(u64::MAX));
         let kept = buckets.saturating_mul(bucket).saturating_add(slots.saturating_mul(PER_VALUE));
-        Bytes(kept).saturating_add(self.max_bytes)
+        // Whole MiB, so that a summary shows a number that people read.
+        let bytes = self.max_bytes.0.saturating_add(kept);
+        Bytes::from_mib(bytes.div_ceil(Bytes::MIB.0))
     }
 }
 
@@ -136,7 +159,7 @@ fn read_rules(fields: &mut Fields<'_>) -> Vec<Rule> {
         let enabled = rule.optional_bool("enabled").unwrap_or(true);
         let read = Rule {
             name: rule.parsed("name", "1 to 32 of a-z, 0-9 and -", parse_name).unwrap_or_default(),
-            matcher: Matcher::read(rule),
+            matcher: rule.optional_object("match", Matcher::read).unwrap_or_default(),
             action: rule
                 .optional_choice("action", &[("cache", Action::Cache), ("bypass", Action::Bypass)])
                 .unwrap_or_default(),

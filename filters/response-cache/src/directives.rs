@@ -12,7 +12,7 @@
 
 use std::borrow::Cow;
 
-use crate::field::{is_token, trim};
+use crate::field::is_token;
 
 /// The greatest number of seconds that is told apart (RFC 9111, 1.2.2): 2^31, some 68 years.
 pub const MAX_SECONDS: u64 = 2_147_483_648;
@@ -251,11 +251,9 @@ const fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
-fn trim_start(bytes: &[u8]) -> &[u8] {
-    let kept = trim(bytes);
-    // The end of a line is trimmed by Envoy already; only the start matters here.
+fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
     bytes
-        .iter()
-        .position(|byte| !matches!(byte, b' ' | b'\t'))
-        .map_or(kept, |at| bytes.get(at..).unwrap_or_default())
 }

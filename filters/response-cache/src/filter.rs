@@ -80,24 +80,7 @@ impl Filter for ResponseCache {
     }
 
     fn summary(&self) -> Vec<String> {
-        let config = &self.config;
-        let mut lines = vec![format!(
-            "store {}: up to {} in {} entries, {} each; shared memory at most {}, copies of each worker at most {}",
-            config.name,
-            config.max_bytes,
-            config.max_entries,
-            config.max_object,
-            config.shared_memory(),
-            config.fill_memory,
-        )];
-        for rule in &config.rules {
-            let action = match rule.action {
-                Action::Cache => "GET and HEAD as the origin allows",
-                Action::Bypass => "never",
-            };
-            lines.push(format!("rule {}: {action}: {}", rule.name, rule.matcher.describe()));
-        }
-        lines
+        self.config.describe()
     }
 
     fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {

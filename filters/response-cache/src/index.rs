@@ -83,7 +83,10 @@ fn take_u64(bytes: &[u8]) -> Option<(u64, &[u8])> {
     Some((u64::from_le_bytes(*word), rest))
 }
 
-/// The ways of this key in a bucket's bytes with their places, the youngest first.
+/// The ways of this key in a bucket's bytes with their places, in the order in which they are to be tried:
+/// the youngest first, but those without `Vary` last.
+///
+/// A default response often lacks the `Vary` that its siblings have, and would match everything (RFC 9111, 4.1).
 ///
 /// **Cost**: compares 16 bytes per way; one small allocation if there is any.
 pub fn ways_of(bytes: &[u8], primary: Tag) -> Vec<(usize, Way)> {
@@ -95,7 +98,7 @@ pub fn ways_of(bytes: &[u8], primary: Tag) -> Vec<(usize, Way)> {
         .filter(|(_, way)| way.starts_with(&tag))
         .filter_map(|(idx, way)| Some((idx, Way::read(way)?)))
         .collect();
-    found.sort_by_key(|(_, way)| std::cmp::Reverse(way.received));
+    found.sort_by_key(|(_, way)| (way.names == 0, std::cmp::Reverse(way.received)));
     found
 }
 
