@@ -100,3 +100,11 @@ fn an_end_from_outside_is_noticed() {
     let ended = wait::until(Duration::from_secs(10), || envoy.process().ended());
     assert!(ended.unwrap().success());
 }
+
+#[test]
+fn a_start_can_be_given_up() {
+    let options = Options::default();
+    options.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
+    let error = Envoy::start(&answering("x"), options).unwrap_err();
+    assert!(matches!(error, StartError::Cancelled), "{error}");
+}

@@ -11,6 +11,8 @@ use std::time::Duration;
 use clap::Parser;
 use rustix::net;
 use rustix::process::Signal;
+use ureq::Body;
+use ureq::http::Response;
 use weir_testbed::envoy::{Options, binary, validate};
 use weir_testbed::process::{Running, Settings};
 use weir_testbed::proxy::arguments::{Arguments, Filter};
@@ -59,25 +61,33 @@ fn front(proxy: &Running) -> String {
     front.trim_end_matches('/').to_owned()
 }
 
-fn get(url: &str) -> (u16, String) {
+fn ask(url: &str) -> Response<Body> {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-    let mut response = agent.get(url).call().unwrap();
+    agent.get(url).call().unwrap()
+}
+
+fn get(url: &str) -> (u16, String) {
+    let mut response = ask(url);
     (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
 }
 
 /// A service that answers every request with `hello`, one at a time, as long as the test runs.
+///
+/// `/fresh` may be stored for a minute, `/broken` is answered 500.
 fn serve(listener: TcpListener) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for connection in listener.incoming() {
             let mut connection = connection.unwrap();
             let lines = BufReader::new(connection.try_clone().unwrap()).lines();
-            let asked = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).count();
-            if asked > 0 {
-                let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncache-control: no-store\r\n";
-                let _ = write!(connection, "{head}content-length: 5\r\n\r\nhello");
-            }
+            let asked: Vec<String> =
+                lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let Some(line) = asked.first() else { continue };
+            let status = if line.contains(" /broken ") { "500 Broken" } else { "200 OK" };
+            let stored = if line.contains(" /fresh ") { "max-age=60" } else { "no-store" };
+            let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncache-control: {stored}");
+            let _ = write!(connection, "{head}\r\ncontent-length: 5\r\n\r\nhello");
         }
     });
     address
@@ -127,6 +137,65 @@ fn every_module_serves_with_its_own_defaults_and_says_what_is_in_force() {
         let log = proxy.log().text();
         assert!(log.contains("configured"), "{} says nothing:\n{log}", filter.name());
     }
+}
+
+#[test]
+fn a_yaml_file_makes_it_cache_break_and_limit_and_the_numbers_say_so() {
+    built(Filter::Gateway);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("gateway.yaml");
+    std::fs::write(&file, GATEWAY).unwrap();
+    let arguments = format!("--upstream {} --port 0 --config {}", service(), file.display());
+    let proxy = start(&arguments);
+    let front = front(&proxy);
+    let numbers = told(&proxy, "see numbers at");
+
+    let stored = || ask(&format!("{front}/fresh"));
+    assert!(stored().headers().get("age").is_none());
+    let hit = stored();
+    assert!(hit.headers().contains_key("age"), "{hit:?}");
+    assert!(hit.headers().get("cache-status").unwrap().to_str().unwrap().contains("hit"));
+
+    let broken = [(); 3].map(|()| get(&format!("{front}/broken")).0);
+    assert_eq!(broken, [500, 500, 503], "the breaker opens after two failures");
+
+    // Three of the eight are left: five requests went before, stored answers included.
+    let left = [(); 4].map(|()| stored().status().as_u16());
+    assert_eq!(left, [200, 200, 200, 429]);
+    let numbers = get(&numbers).1;
+    for sample in [
+        "weir_rate_limit_requests_total{rule=\"few\",decision=\"admit\"} 8",
+        "weir_rate_limit_requests_total{rule=\"few\",decision=\"limit\"} 1",
+    ] {
+        assert!(numbers.contains(sample), "no {sample} in\n{numbers}");
+    }
+}
+
+/// Eight requests a minute for all together, a breaker that opens after two failures.
+const GATEWAY: &str = "\
+metrics: {}
+rate_limit:
+  rules:
+  - name: few
+    limits:
+    - {quota: 8, window: 1m}
+response_cache: {}
+circuit_breaker:
+  rules:
+  - name: upstream
+    consecutive: {failures: 2}
+";
+
+#[test]
+fn configuration_and_bootstrap_can_be_printed_without_starting_anything() {
+    let printed = |what: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weir-proxy"));
+        let output = command.args(["--upstream", "h:1"]).args(what.split(' ')).output().unwrap();
+        assert!(output.status.success());
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    assert!(printed("--print-config").get("rate_limit").is_some());
+    assert!(printed("--print-bootstrap --filter metrics").get("static_resources").is_some());
 }
 
 #[test]

@@ -27,11 +27,21 @@ pub fn own_messages<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Message
     messages
 }
 
-/// Envoy's own last complaint, for a failure in which no module spoke.
-pub(super) fn complaint<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> Option<String> {
-    let grave = |line: &&str| line.contains("[critical]") || line.contains("[error]");
-    let line = lines.rev().find(grave)?;
-    Some(line.splitn(4, ' ').nth(3).unwrap_or(line).to_owned())
+/// Envoy's own complaint, for a failure in which no module spoke: its first and its last error line.
+///
+/// The first has the cause, the last what it stopped; they may be one.
+pub(super) fn complaint<'a>(lines: impl Iterator<Item = &'a str>) -> Option<String> {
+    let grave = |line: &&str| line.contains(" [critical] ") || line.contains(" [error] ");
+    let graves: Vec<&str> = lines.filter(grave).map(plain).collect();
+    let (first, last) = (graves.first()?, graves.last()?);
+    if first == last { Some((*first).to_owned()) } else { Some(format!("{first}; {last}")) }
+}
+
+/// A line of Envoy's without its head, and without the configuration that it may quote in full.
+fn plain(line: &str) -> &str {
+    let text = line.splitn(4, ' ').nth(3).unwrap_or(line);
+    let quoted = text.strip_prefix("error `").and_then(|rest| rest.split_once("` initializing"));
+    quoted.map_or(text, |(cause, _configuration)| cause)
 }
 
 fn message(line: &str) -> Option<Message> {
@@ -46,11 +56,10 @@ fn message(line: &str) -> Option<Message> {
 mod tests {
     use super::*;
 
-    const LINES: [&str; 4] = [
+    const LINES: [&str; 3] = [
         "10:00:00.000 [info] [main] initializing epoch 0",
         "10:00:00.100 [error] [wasm] wasm log weir weir weir: rate-limit: limits: found 0 entries",
         "10:00:00.101 [error] [wasm] wasm log weir weir weir: rate-limit: limits: found 0 entries",
-        "10:00:00.102 [critical] [main] error initializing config '/tmp/x': Unable to create",
     ];
 
     #[test]
@@ -61,8 +70,20 @@ mod tests {
     }
 
     #[test]
-    fn the_complaint_is_the_last_grave_line_without_its_head() {
-        let complaint = complaint(LINES.into_iter()).unwrap();
-        assert_eq!(complaint, "error initializing config '/tmp/x': Unable to create");
+    fn the_complaint_is_the_cause_and_what_it_stopped() {
+        let lines = [
+            "10:00:00.000 [info] [main] initializing epoch 0",
+            "10:00:00.100 [error] [wasm] Wasm VM failed Missing or unknown Proxy-Wasm ABI version",
+            "10:00:00.101 [critical] [wasm] Plugin weir-x failed to load",
+            "10:00:00.102 [critical] [main] error `Unable to create Wasm plugin weir-x` \
+             initializing config 'node { id: \"a\" } /tmp/bootstrap.json'",
+        ];
+        assert_eq!(
+            complaint(lines.into_iter()).unwrap(),
+            "Wasm VM failed Missing or unknown Proxy-Wasm ABI version; \
+             Unable to create Wasm plugin weir-x"
+        );
+        assert_eq!(complaint(lines.into_iter().take(2)).unwrap().matches("ABI").count(), 1);
+        assert_eq!(complaint(lines.into_iter().take(1)), None);
     }
 }
