@@ -6,4 +6,5 @@
     reason = "a harness that cannot go on fails the test, and says why"
 )]
 
+pub mod filters;
 pub mod sim;

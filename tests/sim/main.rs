@@ -7,6 +7,9 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod conformance;
+mod cost;
 mod guests;
 mod host;
+mod hostile;
 mod probe;

@@ -1,0 +1,253 @@
+//! A real Envoy with one of our modules before a scripted origin.
+//!
+//! The filter's configuration comes by ECDS from a file, so that a test can change it while requests run;
+//! everything else is static. What the files in `envoy/` say is tested from those files, not from here.
+
+use std::cell::Cell;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use weir_testbed::envoy::{Envoy, Options, StartError, own_messages};
+use weir_testbed::proxy::bootstrap::wasm_filter;
+use weir_testbed::proxy::stats::stats_config;
+use weir_testbed::{root, wait};
+
+use crate::client::Request;
+use crate::http::Message;
+
+/// How long anything that needs no load may take on a slow machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The filter's name in Envoy: in statistics and in ECDS.
+const FILTER: &str = "weir";
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    module: PathBuf,
+    configuration: String,
+    upstream: SocketAddr,
+    workers: usize,
+    routes: Value,
+    buffer_limit: Option<u32>,
+    is_static: bool,
+}
+
+impl Setup {
+    /// The shipped module of this filter with this configuration, before this origin.
+    pub fn new(filter: &str, configuration: &Value, upstream: SocketAddr) -> Self {
+        Self {
+            module: root::module(filter),
+            configuration: configuration.to_string(),
+            upstream,
+            workers: 1,
+            routes: json!([
+                {"name": "slow", "match": {"prefix": "/slow"}, "route": {"cluster": "upstream", "timeout": "1s"}},
+                {"name": "all", "match": {"prefix": "/"}, "route": {"cluster": "upstream", "timeout": "10s"}},
+            ]),
+            buffer_limit: None,
+            is_static: false,
+        }
+    }
+
+    /// The module for tests of the host, which never ships.
+    pub fn probe(upstream: SocketAddr) -> Self {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root::root().join("target"), PathBuf::from);
+        Self { module: target.join("probe/weir_probe.wasm"), ..Self::new("probe", &json!({}), upstream) }
+    }
+
+    /// With this many workers.
+    #[must_use]
+    pub fn workers(self, workers: usize) -> Self {
+        Self { workers, ..self }
+    }
+
+    /// With these routes instead of one for all paths.
+    #[must_use]
+    pub fn routes(self, routes: Value) -> Self {
+        Self { routes, ..self }
+    }
+
+    /// With this limit on what Envoy buffers of a body.
+    #[must_use]
+    pub fn buffer_limit(self, bytes: u32) -> Self {
+        Self { buffer_limit: Some(bytes), ..self }
+    }
+
+    /// With the filter's configuration in the bootstrap: it can not change, and a bad one stops the start.
+    #[must_use]
+    pub fn fixed(self) -> Self {
+        Self { is_static: true, ..self }
+    }
+
+    /// Starts it, or says why it does not start.
+    ///
+    /// # Errors
+    /// What Envoy and the module say.
+    pub fn try_start(self) -> Result<Gateway, StartError> {
+        assert!(self.module.is_file(), "there is no {}; run `make build probe`", self.module.display());
+        let dir = tempfile::tempdir().expect("there is room for a temporary directory");
+        if !self.is_static {
+            publish(dir.path(), &self.module, &self.configuration, 1);
+        }
+        let options = Options {
+            workers: self.workers,
+            dir: Some(dir.path().to_owned()),
+            args: vec!["--component-log-level".to_owned(), "config:debug".to_owned()],
+            keep_lines: 2_000,
+            ..Options::default()
+        };
+        let envoy = Envoy::start(&self.bootstrap(dir.path()), options)?;
+        let address = envoy.listener("front").expect("the listener is in the bootstrap");
+        Ok(Gateway { envoy, address, module: self.module, dir, version: Cell::new(1) })
+    }
+
+    /// Starts it.
+    pub fn start(self) -> Gateway {
+        match self.try_start() {
+            Ok(gateway) => gateway,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn bootstrap(&self, dir: &Path) -> Value {
+        let filter = if self.is_static {
+            wasm_filter(FILTER, &self.module, &self.configuration)
+        } else {
+            json!({
+                "name": FILTER,
+                "config_discovery": {
+                    "config_source": {
+                        "path_config_source": {
+                            "path": dir.join("filter.json"),
+                            "watched_directory": {"path": dir},
+                        },
+                        "resource_api_version": "V3",
+                    },
+                    "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
+                },
+            })
+        };
+        let router = json!({
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+        });
+        let manager = json!({
+            "@type": concat!(
+                "type.googleapis.com/envoy.extensions.filters.network.",
+                "http_connection_manager.v3.HttpConnectionManager"
+            ),
+            "stat_prefix": "front",
+            "codec_type": "AUTO",
+            "use_remote_address": true,
+            "xff_num_trusted_hops": 1,
+            "normalize_path": true,
+            "merge_slashes": true,
+            "stream_idle_timeout": "5s",
+            "max_request_headers_kb": 1024,
+            "common_http_protocol_options": {"max_headers_count": 2000},
+            "http_filters": [filter, router],
+            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": self.routes}]},
+        });
+        let mut listener = json!({
+            "name": "front",
+            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+            "filter_chains": [{"filters": [{
+                "name": "envoy.filters.network.http_connection_manager", "typed_config": manager,
+            }]}],
+        });
+        if let Some(limit) = self.buffer_limit {
+            listener["per_connection_buffer_limit_bytes"] = json!(limit);
+        }
+        let address = json!({"address": self.upstream.ip().to_string(), "port_value": self.upstream.port()});
+        json!({
+            "node": {"id": "test", "cluster": "test"},
+            "stats_config": stats_config(),
+            "static_resources": {"listeners": [listener], "clusters": [{
+                "name": "upstream",
+                "connect_timeout": "1s",
+                "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [{
+                    "endpoint": {"address": {"socket_address": address}},
+                }]}]},
+            }]},
+        })
+    }
+}
+
+/// Puts a configuration where Envoy watches for it, in one step.
+fn publish(dir: &Path, module: &Path, configuration: &str, version: u32) {
+    let filter = wasm_filter(FILTER, module, configuration);
+    let response = json!({
+        "version_info": version.to_string(),
+        "resources": [{
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": FILTER,
+            "typed_config": filter["typed_config"],
+        }],
+    });
+    let draft = dir.join("filter.json.draft");
+    fs::write(&draft, response.to_string()).expect("the temporary directory is writable");
+    fs::rename(&draft, dir.join("filter.json")).expect("a rename within a directory works");
+}
+
+/// A running gateway; it ends when dropped.
+pub struct Gateway {
+    /// The Envoy itself.
+    pub envoy: Envoy,
+    address: SocketAddr,
+    module: PathBuf,
+    dir: tempfile::TempDir,
+    version: Cell<u32>,
+}
+
+impl Gateway {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The answer to a GET, on a connection of its own.
+    pub fn get(&self, target: &str) -> Message {
+        Request::get(target).ask(self.address)
+    }
+
+    /// Gives the filter another configuration; true if Envoy took it, false if it kept the old one.
+    pub fn update(&self, configuration: &Value) -> bool {
+        let counts = || {
+            let stats = self.envoy.stats("extension_config_discovery.http_filter").expect("the admin interface answers");
+            let sum = |name: &str| -> u64 {
+                stats.iter().filter(|(found, _)| found.ends_with(name)).map(|(_, value)| *value).sum()
+            };
+            (sum(".update_success"), sum(".update_rejected"))
+        };
+        let before = counts();
+        self.version.set(self.version.get() + 1);
+        publish(self.dir.path(), &self.module, &configuration.to_string(), self.version.get());
+        let after = wait::until(PATIENCE, || Some(counts()).filter(|after| *after != before));
+        let after = after.unwrap_or_else(|| panic!("no word on the update\n{}", self.envoy.log_tail()));
+        after.0 > before.0
+    }
+
+    /// What the module logged, without Envoy's part of the lines.
+    pub fn messages(&self) -> Vec<String> {
+        let tail = self.envoy.log_tail();
+        own_messages(tail.lines()).into_iter().map(|message| message.text).collect()
+    }
+
+    /// A statistic of ours by its whole name, labels included; zero if there is none.
+    pub fn metric(&self, name: &str) -> u64 {
+        let stats = self.envoy.stats("^wasmcustom").expect("the admin interface answers");
+        stats.get(&format!("wasmcustom.{name}")).copied().unwrap_or(0)
+    }
+
+    /// Waits until a statistic of ours has this value: the log phase comes after the answer.
+    pub fn await_metric(&self, name: &str, expected: u64) {
+        if wait::until(PATIENCE, || (self.metric(name) == expected).then_some(())).is_none() {
+            let all = self.envoy.stats("^wasmcustom").expect("the admin interface answers");
+            panic!("{name} is {} and not {expected}; all: {all:#?}", self.metric(name));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What a request costs, counted: exact, repeatable, and held in `tests/sim/cost.golden`.
+//!
+//! A change of a number there is a change of the product; the commit that makes it says why.
+//! `make costs` writes the table anew.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use harness::filters::configuration;
+use harness::sim::{
+    Cost, Fleet, Module, Outcome, PLAIN_REQUEST_NANOS, Request, Response, Upstream, World, root,
+};
+
+/// A row of the table.
+struct Scenario {
+    module: &'static str,
+    name: &'static str,
+    /// The module's configuration; none is the one that the other tests use.
+    configuration: Option<&'static str>,
+    /// Requests before the one that is measured.
+    before: usize,
+    request: fn() -> Request,
+    upstream: fn() -> Upstream,
+    /// The most that it may cost above plain proxying, in percent of a plain proxied request.
+    budget: Option<u64>,
+}
+
+const LIMIT_ONE: &str = r#"{"rules":[{"name":"r","limits":[{"quota":1,"window":"1h"}]}]}"#;
+const GATEWAY_LIMIT_ONE: &str = r#"{"metrics":{},"rate_limit":{"rules":[{"name":"r","limits":[{"quota":1,"window":"1h"}]}]},"response_cache":{},"circuit_breaker":{"rules":[{"name":"all"}]}}"#;
+const OPENS_AT_ONCE: &str =
+    r#"{"rules":[{"name":"all","consecutive":{"failures":1},"ratio":{"enabled":false}}]}"#;
+
+const RATE_LIMIT: &str = "weir_rate_limit";
+const CACHE: &str = "weir_response_cache";
+const BREAKER: &str = "weir_circuit_breaker";
+const METRICS: &str = "weir_metrics";
+const GATEWAY: &str = "weir_gateway";
+
+/// Each filter alone may add a fifth to a plain request, the gateway three tenths.
+const ALONE: Option<u64> = Some(20);
+const TOGETHER: Option<u64> = Some(30);
+
+#[rustfmt::skip]
+const SCENARIOS: [Scenario; 14] = [
+    Scenario { module: RATE_LIMIT, name: "admitted", configuration: None, before: 2, request: get, upstream: plain, budget: ALONE },
+    Scenario { module: RATE_LIMIT, name: "answered 429", configuration: Some(LIMIT_ONE), before: 2, request: get, upstream: plain, budget: None },
+    Scenario { module: CACHE, name: "hit, 1 KiB", configuration: None, before: 2, request: get, upstream: kibibyte, budget: None },
+    Scenario { module: CACHE, name: "hit, 64 KiB", configuration: None, before: 2, request: get, upstream: kibibytes, budget: None },
+    Scenario { module: CACHE, name: "miss, stored, 1 KiB", configuration: None, before: 0, request: get, upstream: kibibyte, budget: None },
+    Scenario { module: CACHE, name: "miss, not stored", configuration: None, before: 2, request: get, upstream: plain, budget: ALONE },
+    Scenario { module: CACHE, name: "POST", configuration: None, before: 2, request: post, upstream: plain, budget: ALONE },
+    Scenario { module: BREAKER, name: "admitted, closed", configuration: None, before: 2, request: get, upstream: plain, budget: ALONE },
+    Scenario { module: BREAKER, name: "admitted, failed", configuration: None, before: 2, request: get, upstream: failure, budget: None },
+    Scenario { module: BREAKER, name: "rejected, open", configuration: Some(OPENS_AT_ONCE), before: 2, request: get, upstream: failure, budget: None },
+    Scenario { module: METRICS, name: "counted", configuration: None, before: 2, request: get, upstream: plain, budget: ALONE },
+    Scenario { module: GATEWAY, name: "admitted, not stored", configuration: None, before: 2, request: get, upstream: plain, budget: TOGETHER },
+    Scenario { module: GATEWAY, name: "hit, 1 KiB", configuration: None, before: 2, request: get, upstream: kibibyte, budget: None },
+    Scenario { module: GATEWAY, name: "answered 429", configuration: Some(GATEWAY_LIMIT_ONE), before: 2, request: get, upstream: plain, budget: None },
+];
+
+/// A request like a browser's: nine headers and a cookie.
+fn get() -> Request {
+    Request::get("/articles/42?page=2")
+        .header("accept", "text/html,application/xhtml+xml")
+        .header("accept-encoding", "gzip, br")
+        .header("cookie", "session=0123456789abcdef; theme=dark")
+}
+
+fn post() -> Request {
+    let mut request = get().chunk("a=b");
+    request.headers.set(b":method", b"POST");
+    request
+}
+
+fn plain() -> Upstream {
+    Upstream::Answers(Response::new(200, "hello").header("cache-control", "no-store"))
+}
+
+fn kibibyte() -> Upstream {
+    cacheable(1)
+}
+
+fn kibibytes() -> Upstream {
+    cacheable(64)
+}
+
+fn cacheable(kibibytes: usize) -> Upstream {
+    let body = vec![b'x'; kibibytes * 1_024];
+    Upstream::Answers(Response::new(200, body).header("cache-control", "max-age=60"))
+}
+
+fn failure() -> Upstream {
+    Upstream::status(500)
+}
+
+fn measure(scenario: &Scenario) -> Outcome {
+    let world = World::new(1);
+    let module = Module::shipped(scenario.module);
+    let own = scenario.configuration.map_or_else(|| configuration(scenario.module), str::to_owned);
+    let fleet = Fleet::start(&world, &module, 1, own)
+        .unwrap_or_else(|lines| panic!("{}: {lines:?}", scenario.module));
+    let run = || {
+        let outcome = fleet.worker(0).request((scenario.request)()).run(scenario.upstream);
+        world.advance(Duration::from_millis(10));
+        outcome
+    };
+    for _ in 0..scenario.before {
+        run();
+    }
+    run()
+}
+
+/// Microseconds with one digit.
+fn micros(nanos: u64) -> String {
+    format!("{}.{}", nanos / 1_000, nanos % 1_000 / 100)
+}
+
+/// Host calls by kind: the number of calls and the short name.
+fn calls(cost: &Cost) -> String {
+    let short = |name: &str| name.trim_start_matches("proxy_").to_owned();
+    let listed: Vec<_> =
+        cost.calls.iter().map(|(name, count)| format!("{count} {}", short(name))).collect();
+    listed.join(", ")
+}
+
+fn table() -> String {
+    let mut text = String::from(
+        "\
+# Counted costs of one request, in the simulated host. `make costs` writes this file.
+#
+# Exact: entries (callbacks entered), calls (host calls, listed on the right), fuel (instructions), pages (64 KiB).
+# Estimated: us = 1.4 for a stream in a trimmed module + measured prices of the host calls + 0.4 ns for each unit of fuel.
+# A plain proxied request costs Envoy 42 us; budget is what may come on top of it (DESIGN, section 9).
+#
+# module                scenario               entries  calls    fuel  pages  est. us  budget us
+",
+    );
+    for scenario in &SCENARIOS {
+        let outcome = measure(scenario);
+        assert_eq!(outcome.trap, None, "{} {}", scenario.module, scenario.name);
+        let cost = &outcome.cost;
+        let budget = scenario
+            .budget
+            .map_or_else(|| "-".to_owned(), |share| micros(PLAIN_REQUEST_NANOS * share / 100));
+        writeln!(
+            text,
+            "{:<23} {:<22} {:>7} {:>6} {:>7} {:>6} {:>8} {:>10}  {}",
+            scenario.module,
+            scenario.name,
+            cost.callbacks,
+            cost.total_calls(),
+            cost.fuel,
+            cost.pages,
+            micros(cost.stream_nanos()),
+            budget,
+            calls(cost),
+        )
+        .expect("a string takes everything");
+    }
+    text
+}
+
+#[test]
+fn the_counted_costs_are_those_of_the_table() {
+    let path = root().join("tests/sim/cost.golden");
+    let found = table();
+    if std::env::var_os("WEIR_BLESS").is_some() {
+        std::fs::write(&path, &found).expect("the table can be written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let changed: Vec<_> = found
+        .lines()
+        .filter(|line| !expected.lines().any(|old| old == *line))
+        .map(|line| format!("now  {line}"))
+        .chain(
+            expected
+                .lines()
+                .filter(|line| !found.lines().any(|new| new == *line))
+                .map(|line| format!("was  {line}")),
+        )
+        .collect();
+    assert!(
+        found == expected,
+        "costs changed; if that is meant, run `make costs` and say why in the commit:\n{}",
+        changed.join("\n")
+    );
+}
+
+#[test]
+fn admitted_requests_stay_within_their_budget() {
+    for scenario in &SCENARIOS {
+        let Some(share) = scenario.budget else { continue };
+        let spent = measure(scenario).cost.stream_nanos();
+        let budget = PLAIN_REQUEST_NANOS * share / 100;
+        assert!(
+            spent <= budget,
+            "{} {}: about {} us, at most {} us",
+            scenario.module,
+            scenario.name,
+            micros(spent),
+            micros(budget)
+        );
+    }
+}
+
+#[test]
+fn the_gateway_fetches_the_request_headers_once() {
+    for scenario in SCENARIOS.iter().filter(|scenario| scenario.module == GATEWAY) {
+        let cost = measure(scenario).cost;
+        let maps = cost.count("proxy_get_header_map_pairs");
+        // One more for the response headers, which the cache and the log look at.
+        assert!(maps <= 2, "{}: {}", scenario.name, calls(&cost));
+    }
+}
