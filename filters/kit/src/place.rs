@@ -59,6 +59,7 @@ impl Place {
             return Err(NameError::Long { max: Self::MAX_NAME });
         }
         let token = match self {
+            Self::Header if name.eq_ignore_ascii_case("host") => return Err(NameError::Host),
             Self::Header => name.strip_prefix(':').unwrap_or(name),
             Self::Query => return Ok(name.into()),
             Self::Cookie => name,
@@ -82,6 +83,9 @@ pub enum NameError {
         /// The bound.
         max: usize,
     },
+    /// A header that Envoy turns into a pseudo header, so that none of this name is ever there.
+    #[error("write \":authority\", as Envoy calls it")]
+    Host,
     /// Characters that are in no name.
     #[error("use letters, digits and -, _ and the like, without blanks or colons")]
     Characters,

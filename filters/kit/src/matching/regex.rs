@@ -35,12 +35,13 @@ impl Pattern {
 
     /// The longest value in bytes that is looked at; a longer one satisfies no expression.
     ///
-    /// Four times what browsers send as a path, and with the bound on programs
-    /// a few milliseconds for the worst of both.
+    /// Natively, a usual expression over so long a value takes microseconds, and the worst that fits
+    /// [`Pattern::MAX_PROGRAM`] about ten milliseconds; both bounds are linear in that.
     pub(super) const MAX_VALUE: usize = 4_096;
 
-    /// The most memory for the compiled program, in bytes: hundreds of states, enough for every sane rule.
-    const MAX_PROGRAM: usize = 64 << 10;
+    /// The most memory for the compiled program, in bytes: some hundred states, room for any sane expression
+    /// of [`Pattern::MAX_TEXT`].
+    const MAX_PROGRAM: usize = 32 << 10;
 
     /// The deepest nesting of groups: parsing is recursive, and a module's stack is small.
     const MAX_NESTING: u32 = 32;
