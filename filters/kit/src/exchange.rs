@@ -188,6 +188,13 @@ pub trait Exchange {
     /// The words noted so far, in order.
     fn notes(&self) -> Vec<(&'static str, &'static str)>;
 
+    /// The request's method; `None` if Envoy knows of none.
+    ///
+    /// **Cost**: nothing if the request's headers were fetched; else one host call, for less than they cost.
+    fn method(&self) -> Option<Rc<[u8]>> {
+        self.request().get(":method").map(Rc::from)
+    }
+
     /// An attribute that is a number.
     fn number(&self, attribute: Attribute) -> Option<u64> {
         let bytes = self.attribute(attribute)?;

@@ -1,1 +1,42 @@
-//! Weir metrics.
+//! Counts every exchange that Envoy ends: requests, durations and bytes by route, method, status class and
+//! who answered; and what the other filters of Weir decided.
+//!
+//! # What it promises
+//!
+//! * Every exchange is counted exactly once, in the log phase, which Envoy runs once for each stream however it
+//!   ended: also for requests that another filter answered, that have no route, that are no valid HTTP,
+//!   or whose client left.
+//! * All its metrics carry the same labels, so that they divide by one another:
+//!   the requests of a series are the count of its durations.
+//! * Label values come from Envoy's configuration or from closed sets, never raw from a client. Series are
+//!   bounded; beyond the bound the route and the method are given up, the status class and the answerer are not,
+//!   so that totals and error ratios stay exact.
+//! * It changes nothing: no header, no body, no decision.
+//!
+//! # What it does not
+//!
+//! It keeps no quantiles and no windows: it feeds Prometheus, which does. The bound on series holds for each worker
+//! and each configuration; Envoy never forgets a metric before it ends.
+//! Durations are whole milliseconds, rounded, since Envoy's Wasm histograms hold whole numbers.
+//!
+//! # Sources
+//!
+//! Methods and `_OTHER` follow OpenTelemetry's semantic conventions for HTTP
+//! (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/>); classes are those of RFC 9110, section 15.
+//!
+//! # Reading order
+//!
+//! [`labels`] are the closed sets, [`policy`] says which of them an exchange gets, both pure;
+//! [`series`] keeps the metrics of each label set; [`filter`] speaks to the host.
+
+pub mod config;
+pub mod filter;
+pub mod labels;
+#[cfg(all(target_arch = "wasm32", feature = "module"))]
+mod module;
+pub mod policy;
+pub mod series;
+pub mod signals;
+
+pub use config::Config;
+pub use filter::Metrics;

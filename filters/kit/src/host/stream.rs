@@ -239,6 +239,13 @@ impl Exchange for View {
         }
     }
 
+    fn method(&self) -> Option<Rc<[u8]>> {
+        match self.request.borrow().as_ref() {
+            Some(headers) => headers.get(":method").map(Rc::from),
+            None => abi::property(b"request\0method").map(Rc::from),
+        }
+    }
+
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         abi::property(path.join("\0").as_bytes())
     }
