@@ -54,7 +54,8 @@ pub enum Action {
 /// The store's name if none is given.
 pub const DEFAULT_NAME: &str = "main";
 /// Longest name of a store or a rule: part of every shared key, or of a metric's name.
-pub const MAX_NAME: usize = 32;
+pub const MAX_NAME: usize = 64;
+const NAME_FORM: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
 /// As much as Envoy itself takes: noticed on no machine that runs one, and room for thousands of pages.
 pub const DEFAULT_MAX_BYTES: Bytes = Bytes::from_mib(64);
 /// With [`DEFAULT_MAX_BYTES`], responses of 8 KiB on average use up both at once.
@@ -77,7 +78,7 @@ pub const MAX_RULES: usize = 64;
 /// Reads the configuration.
 pub fn read(fields: &mut Fields<'_>) -> Config {
     let name = fields
-        .optional_parsed("name", "1 to 32 of a-z, 0-9 and -", parse_name)
+        .optional_parsed("name", NAME_FORM, parse_name)
         .unwrap_or_else(|| DEFAULT_NAME.to_owned());
     let smallest = u32::try_from(WAYS).unwrap_or(u32::MAX);
     let config = Config {
@@ -155,30 +156,24 @@ fn read_rules(fields: &mut Fields<'_>) -> Vec<Rule> {
     let everything =
         || Rule { name: "default".to_owned(), matcher: Matcher::default(), action: Action::Cache };
     fields.remedy("leave rules out to cache whatever the origin allows");
+    let mut seen = BTreeSet::new();
     let rules = fields.optional_objects("rules", 1..=MAX_RULES, |rule| {
         let enabled = rule.optional_bool("enabled").unwrap_or(true);
-        let read = Rule {
-            name: rule.parsed("name", "1 to 32 of a-z, 0-9 and -", parse_name).unwrap_or_default(),
-            matcher: rule.optional_object("match", Matcher::read).unwrap_or_default(),
-            action: rule
-                .optional_choice("action", &[("cache", Action::Cache), ("bypass", Action::Bypass)])
-                .unwrap_or_default(),
-        };
-        (enabled, read)
-    });
-    let Some(rules) = rules else { return vec![everything()] };
-    let mut seen = BTreeSet::new();
-    for (_, rule) in &rules {
-        if !rule.name.is_empty() && !seen.insert(rule.name.as_str()) {
-            let found = format!("the name {} twice", quoted(&rule.name));
-            fields.problem(
-                "rules",
-                found,
-                "each name once",
-                "rename one, metrics tell rules apart by it",
+        let name = rule.parsed("name", NAME_FORM, parse_name).unwrap_or_default();
+        if !name.is_empty() && !seen.insert(name.clone()) {
+            rule.problem(
+                "name",
+                quoted(&name),
+                "a name that no other rule has",
+                "rename one of them: metrics tell rules apart by it",
             );
         }
-    }
+        let matcher = rule.optional_object("match", Matcher::read).unwrap_or_default();
+        let actions = [("cache", Action::Cache), ("bypass", Action::Bypass)];
+        let action = rule.optional_choice("action", &actions).unwrap_or_default();
+        (enabled, Rule { name, matcher, action })
+    });
+    let Some(rules) = rules else { return vec![everything()] };
     rules.into_iter().filter(|(enabled, _)| *enabled).map(|(_, rule)| rule).collect()
 }
 
@@ -212,9 +207,12 @@ fn rounded(bytes: Bytes) -> Bytes {
 
 /// Names go into shared keys and metrics, so they are short and plain.
 fn parse_name(text: &str) -> Result<String, &'static str> {
-    if text.is_empty() || text.len() > MAX_NAME {
-        return Err("choose a name of 1 to 32 characters");
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.len() > MAX_NAME {
+        Err("shorten it: it is part of metrics and of shared keys")
+    } else if text.is_empty() || !text.chars().all(is_plain) {
+        Err("leave the other characters out: the name is part of metrics and of shared keys")
+    } else {
+        Ok(text.to_owned())
     }
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if text.chars().all(plain) { Ok(text.to_owned()) } else { Err("use only a-z, 0-9 and -") }
 }

@@ -1,0 +1,88 @@
+//! What the configuration reader says, whole.
+#![cfg(test)]
+
+use kit::units::Bytes;
+use kit::{Filter, config};
+use weir_response_cache::ResponseCache;
+use weir_response_cache::config::Config;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+fn load(text: &str) -> Result<Config, config::Problems> {
+    config::load("response-cache", text.as_bytes(), ResponseCache::read)
+}
+
+/// Every line but the closing one, without the filter's name.
+fn problems(text: &str) -> Vec<String> {
+    let refused = load(text).err();
+    let mut lines: Vec<String> = refused.iter().flat_map(|problems| problems.lines()).collect();
+    lines.pop();
+    lines.iter().map(|line| line.trim_start_matches("response-cache: ").to_owned()).collect()
+}
+
+#[test]
+fn nothing_needs_to_be_said() {
+    let config = load("{}").unwrap();
+    assert_eq!((config.geometry().n_buckets, config.geometry().bucket_bytes), (256, 262_144));
+    assert_eq!(config.shared_memory(), Bytes::from_mib(66));
+    assert_eq!(
+        config.describe(),
+        [
+            "store main: up to 64MiB in 8192 entries of up to 256KiB; shared memory at most 66MiB, copies in each worker at most 32MiB",
+            "rule default: cache as the origin allows: every request",
+        ]
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    assert_eq!(
+        problems(
+            r#"{"name": "My cache", "max_bytes": "1KiB", "max_entries": 8, "max_object": 5, "fill_memory": "0B",
+                     "max_variants": 33, "cache_status": "yes", "max_ages": 1,
+                     "rules": [{"action": "no"}, {"name": "x", "ttl": "1s"}, {"name": "x"}]}"#
+        ),
+        [
+            r#"name: found "My cache", allowed 1 to 64 letters, digits, "-", "_" or "."; leave the other characters out: the name is part of metrics and of shared keys"#,
+            r#"max_bytes: found "1KiB", allowed 1MiB to 64GiB; raise it to at least 1MiB"#,
+            r#"max_entries: found 8, allowed 32 to 1048576; raise it to at least 32"#,
+            r#"max_object: found 5, allowed 1KiB to 4MiB; write it in quotes with a unit, such as "64KiB""#,
+            r#"fill_memory: found "0B", allowed 1MiB to 256MiB; raise it to at least 1MiB, zero does not mean off"#,
+            r#"max_variants: found 33, allowed 1 to 32; lower it to at most 32"#,
+            r#"cache_status: found "yes", allowed true or false; choose one of them"#,
+            r#"rules[0].name: found nothing, allowed 1 to 64 letters, digits, "-", "_" or "."; add this field"#,
+            r#"rules[0].action: found "no", allowed "cache", "bypass"; choose one of them"#,
+            r#"rules[1].ttl: unknown field; remove it, the fields here are enabled, name, match, action"#,
+            r#"rules[2].name: found "x", allowed a name that no other rule has; rename one of them: metrics tell rules apart by it"#,
+            r#"max_ages: unknown field; remove it, the fields here are name, max_bytes, max_entries, max_object, fill_memory, max_variants, cache_status, rules"#,
+        ]
+    );
+}
+
+#[test]
+fn sizes_must_fit_each_other() {
+    assert_eq!(
+        problems(r#"{"max_object": "1MiB"}"#),
+        [
+            "max_object: found 1MiB with max_bytes 64MiB and max_entries 8192, allowed at most 256KiB with these; raise max_bytes, or lower max_entries or max_object"
+        ]
+    );
+    assert_eq!(
+        problems(r#"{"max_bytes": "1GiB", "max_object": "4MiB", "fill_memory": "1MiB"}"#),
+        [
+            "fill_memory: found 1MiB with max_object 4MiB, allowed at least max_object; raise fill_memory, or lower max_object"
+        ]
+    );
+    assert_eq!(problems(r#"{"max_bytes": "1GiB", "max_object": "4MiB"}"#), [""; 0]);
+}
+
+#[test]
+fn rules_need_entries() {
+    assert_eq!(
+        problems(r#"{"rules": []}"#),
+        [
+            "rules: found 0 entries, at least 1 is needed; leave rules out to cache whatever the origin allows"
+        ]
+    );
+}

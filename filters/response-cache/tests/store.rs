@@ -1,0 +1,195 @@
+//! The store under pressure: full buckets, other workers in between, slots that hold something else.
+#![cfg(test)]
+
+use kit::Nanos;
+use kit::fake::FakeHost;
+use kit::headers::Headers;
+use kit::shared::SharedData;
+use weir_response_cache::signals::{Eviction, Refusal};
+use weir_response_cache::store::{Found, Geometry, Opened, Store};
+use weir_response_cache::stored::Stored;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const ONE_BUCKET: Geometry = Geometry { n_buckets: 1, bucket_bytes: 10_000, max_variants: 8 };
+const T0: Nanos = Nanos::from_secs(100);
+
+fn open(geometry: Geometry) -> (FakeHost, Store) {
+    let host = FakeHost::default();
+    let (store, opened) = Store::open(&host, "t", geometry);
+    assert_eq!(opened, Opened::Empty);
+    (host, store)
+}
+
+fn response(key: &str, lifetime: u64, size: usize) -> Stored {
+    Stored {
+        generation: 0,
+        key: key.into(),
+        names: Vec::new(),
+        variant: Vec::new(),
+        received: T0.0,
+        initial_age: 0,
+        lifetime: Nanos::from_secs(lifetime).0,
+        for_authorized: false,
+        status: 200,
+        fields: Headers::default().as_pairs().to_vec(),
+        body: vec![b'x'; size],
+    }
+}
+
+fn put(store: &Store, host: &FakeHost, stored: Stored, now: Nanos) -> Vec<Eviction> {
+    store.put(host, stored, T0, now).unwrap().evicted
+}
+
+fn has(store: &Store, host: &FakeHost, key: &str) -> bool {
+    matches!(store.find(host, key.as_bytes(), &Headers::default(), T0), Found::Fresh(stored) if stored.key == key.as_bytes())
+}
+
+/// The shared name of the one slot that holds these bytes.
+fn slot_of(host: &FakeHost, needle: &[u8]) -> String {
+    let names = host.shared_keys();
+    let holds = |name: &&String| {
+        let value = host.shared_get(name).unwrap().value;
+        name.contains("/s") && value.windows(needle.len()).any(|window| window == needle)
+    };
+    names.iter().find(holds).unwrap().clone()
+}
+
+#[test]
+fn when_bytes_run_out_what_is_stale_soonest_goes() {
+    let (host, store) = open(ONE_BUCKET);
+    assert_eq!(put(&store, &host, response("a", 30, 4_000), T0), []);
+    assert_eq!(put(&store, &host, response("b", 10, 4_000), T0), []);
+    assert_eq!(put(&store, &host, response("c", 20, 4_000), T0), [Eviction::Space]);
+    assert!(has(&store, &host, "a") && !has(&store, &host, "b") && has(&store, &host, "c"));
+    let later = T0.saturating_add(Nanos::from_secs(25));
+    assert_eq!(
+        put(&store, &host, response("d", 60, 9_000), later),
+        [Eviction::Expired, Eviction::Space]
+    );
+    assert!(host.shared_bytes() < 10_000 + 2_200, "slots that gave way are empty");
+}
+
+#[test]
+fn when_ways_run_out_what_is_stale_soonest_goes() {
+    let (host, store) = open(ONE_BUCKET);
+    for n in 0..32 {
+        assert_eq!(put(&store, &host, response(&format!("k{n}"), 100 + n, 1), T0), []);
+    }
+    assert_eq!(put(&store, &host, response("one more", 500, 1), T0), [Eviction::Space]);
+    assert!(
+        !has(&store, &host, "k0") && has(&store, &host, "k1") && has(&store, &host, "one more")
+    );
+}
+
+#[test]
+fn what_does_not_fit_at_all_evicts_nothing() {
+    let (host, store) = open(ONE_BUCKET);
+    put(&store, &host, response("a", 30, 4_000), T0);
+    assert_eq!(store.put(&host, response("b", 30, 10_000), T0, T0), Err(Refusal::TooLarge));
+    assert!(has(&store, &host, "a"));
+}
+
+#[test]
+fn the_same_key_replaces_itself() {
+    let (host, store) = open(ONE_BUCKET);
+    for n in 1..50 {
+        let changed = store.put(&host, response("a", 30, n * 100), T0, T0).unwrap();
+        assert_eq!((changed.evicted.len(), changed.entries), (0, i64::from(n == 1)));
+    }
+    let Found::Fresh(stored) = store.find(&host, b"a", &Headers::default(), T0) else { panic!() };
+    assert_eq!(stored.body.len(), 4_900);
+}
+
+/// A slot that holds another key, another generation, another version or half a record is a miss, and heals.
+#[test]
+fn a_slot_that_holds_something_else_is_a_miss() {
+    let (host, store) = open(ONE_BUCKET);
+    put(&store, &host, response("old", 30, 10), T0);
+    let old = host.shared_get(&slot_of(&host, b"old")).unwrap().value;
+    put(&store, &host, response("key", 30, 10), T0);
+    let slot = slot_of(&host, b"key");
+    let whole = host.shared_get(&slot).unwrap().value;
+    let mut other_generation = Stored::decode(&whole).unwrap();
+    other_generation.generation ^= 1;
+    let mut other_key = Stored::decode(&whole).unwrap();
+    other_key.key = b"kez".to_vec();
+    let other_version = [&[99], &whole[1..]].concat();
+    for bytes in [
+        &old[..],
+        b"",
+        &whole[..whole.len() - 1],
+        &other_version,
+        &other_generation.encode(),
+        &other_key.encode(),
+    ] {
+        host.shared_set(&slot, bytes, None).unwrap();
+        assert!(!has(&store, &host, "key"));
+    }
+    put(&store, &host, response("key", 30, 10), T0);
+    assert!(has(&store, &host, "key"));
+    host.shared_set("weir/response-cache/t/b0", b"\x01torn", None).unwrap();
+    assert_eq!(store.find(&host, b"key", &Headers::default(), T0), Found::Nothing);
+    put(&store, &host, response("key", 30, 10), T0);
+    assert!(has(&store, &host, "key"));
+}
+
+/// A fill that dies after its claim leaves an entry whose slot does not fit: a miss.
+#[test]
+fn a_fill_that_dies_between_its_steps_leaves_nothing_to_serve() {
+    let (host, store) = open(ONE_BUCKET);
+    put(&store, &host, response("first", 30, 10), T0);
+    let slot = slot_of(&host, b"first");
+    let before = host.shared_get(&slot).unwrap().value;
+    put(&store, &host, response("first", 60, 20), T0);
+    // As if only the index of the second writing had come through.
+    host.shared_set(&slot, &before, None).unwrap();
+    assert_eq!(store.find(&host, b"first", &Headers::default(), T0), Found::OtherVariant);
+}
+
+#[test]
+fn conflicts_are_retried_and_endless_ones_are_refused() {
+    let (host, store) = open(ONE_BUCKET);
+    host.schedule_conflicts(5);
+    put(&store, &host, response("a", 30, 10), T0);
+    assert!(has(&store, &host, "a"));
+    host.schedule_conflicts(u32::MAX);
+    assert_eq!(store.put(&host, response("b", 30, 10), T0, T0), Err(Refusal::Store));
+    host.schedule_conflicts(0);
+    assert!(has(&store, &host, "a") && !has(&store, &host, "b"));
+}
+
+#[test]
+fn opening_again_keeps_what_is_stored_unless_the_size_changed() {
+    let geometry = Geometry { n_buckets: 4, ..ONE_BUCKET };
+    let (host, store) = open(geometry);
+    put(&store, &host, response("a", 30, 10), T0);
+    let (same, opened) = Store::open(&host, "t", geometry);
+    assert!(opened == Opened::AsItWas && has(&same, &host, "a"));
+    let (smaller, opened) = Store::open(&host, "t", ONE_BUCKET);
+    assert!(opened == Opened::Empty && !has(&smaller, &host, "a"));
+    assert!(host.shared_bytes() < 32, "nothing but the secret and the size is left");
+    let (back, opened) = Store::open(&host, "t", geometry);
+    assert!(opened == Opened::Empty && !has(&back, &host, "a"));
+}
+
+#[test]
+fn stores_of_other_names_are_other_stores() {
+    let (host, store) = open(ONE_BUCKET);
+    let (other, _) = Store::open(&host, "u", ONE_BUCKET);
+    put(&store, &host, response("a", 30, 10), T0);
+    assert!(has(&store, &host, "a") && !has(&other, &host, "a"));
+}
+
+#[test]
+fn shared_names_are_made_of_configuration_only() {
+    let (host, store) = open(ONE_BUCKET);
+    for n in 0..200 {
+        put(&store, &host, response(&format!("client-{n}"), 30, 1), T0);
+    }
+    let names = host.shared_keys();
+    assert!(names.iter().all(|name| !name.contains("client")));
+    // The secret, the size, one bucket, and a slot for each of its ways.
+    assert_eq!(names.len(), 3 + 32);
+}
