@@ -10,9 +10,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Every label that a Weir metric may have; the shipped `stats_tags` are made from this list.
-pub const LABELS: [&str; 12] = [
+pub const LABELS: [&str; 13] = [
     "rule", "limit", "decision", "route", "method", "class", "status", "breaker", "from", "to",
-    "reason", "filter",
+    "reason", "result", "filter",
 ];
 
 /// The regular expression that lifts a label out of a metric's name, for `stats_config.stats_tags`.
@@ -62,16 +62,24 @@ pub trait Meter {
 ///
 /// Characters of a value that would end it are replaced by `_`.
 pub fn series_name(family: &str, labels: &[(&str, &str)]) -> String {
-    let mut name = String::from(family);
+    let mut name = String::new();
+    write_name(&mut name, family, labels.iter().copied());
+    name
+}
+
+fn write_name<'a>(
+    name: &mut String,
+    family: &str,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+) {
+    name.clear();
+    name.push_str(family);
     for (label, value) in labels {
         name.push(';');
         name.push_str(label);
         name.push('=');
-        name.extend(
-            value.chars().map(|c| if c == ';' || c == '\0' || c.is_control() { '_' } else { c }),
-        );
+        name.extend(value.chars().map(|c| if c == ';' || c.is_control() { '_' } else { c }));
     }
-    name
 }
 
 /// A counter of a fixed name.
@@ -129,9 +137,6 @@ impl Gauge {
     }
 }
 
-/// The values of a series, in the order of its family's labels.
-type LabelValues = Box<[Box<str>]>;
-
 /// A metric with labels whose values are met while running: a bounded number of series, each defined once.
 ///
 /// A series beyond the bound is counted under the value `_other` for every label.
@@ -141,7 +146,14 @@ pub struct Family {
     name: &'static str,
     labels: &'static [&'static str],
     max_series: usize,
-    series: RefCell<BTreeMap<LabelValues, Option<MetricId>>>,
+    series: RefCell<Series>,
+}
+
+/// The metrics that there are, by their full names, and room to write the name that is asked for.
+#[derive(Debug)]
+struct Series {
+    by_name: BTreeMap<Box<str>, Option<MetricId>>,
+    name: String,
 }
 
 /// The label value under which series beyond the bound are counted together.
@@ -155,46 +167,44 @@ impl Family {
         labels: &'static [&'static str],
         max_series: usize,
     ) -> Self {
-        Self { kind, name, labels, max_series, series: RefCell::new(BTreeMap::new()) }
+        let series = Series { by_name: BTreeMap::new(), name: String::new() };
+        Self { kind, name, labels, max_series, series: RefCell::new(series) }
     }
 
     /// The metric of these label values, in the order of the labels, and whether it is the overflow.
     ///
-    /// **Cost**: no host call but for a new series.
+    /// **Cost**: no host call and no allocation but for a new series.
     pub fn series<M: Meter + ?Sized>(
         &self,
         meter: &M,
         values: &[&str],
     ) -> (Option<MetricId>, bool) {
-        let mut series = self.series.borrow_mut();
-        let key: LabelValues = values.iter().map(|value| Box::from(*value)).collect();
-        if let Some(metric) = series.get(&key) {
+        let Series { by_name, name } = &mut *self.series.borrow_mut();
+        let labels = self.labels.iter().copied();
+        write_name(name, self.name, labels.clone().zip(values.iter().copied()));
+        if let Some(metric) = by_name.get(name.as_str()) {
             return (*metric, false);
         }
-        let is_overflow = series.len() >= self.max_series;
-        let key = if is_overflow {
-            self.labels.iter().map(|_| Box::from(OVERFLOW)).collect()
-        } else {
-            key
-        };
-        if let Some(metric) = series.get(&key) {
-            return (*metric, is_overflow);
+        let is_overflow = by_name.len() >= self.max_series;
+        if is_overflow {
+            write_name(name, self.name, labels.map(|label| (label, OVERFLOW)));
+            if let Some(metric) = by_name.get(name.as_str()) {
+                return (*metric, true);
+            }
         }
-        let labels: Vec<(&str, &str)> =
-            self.labels.iter().copied().zip(key.iter().map(AsRef::as_ref)).collect();
-        let metric = meter.define(self.kind, &series_name(self.name, &labels));
-        series.insert(key, metric);
+        let metric = meter.define(self.kind, name);
+        by_name.insert(Box::from(name.as_str()), metric);
         (metric, is_overflow)
     }
 
     /// How many series there are now.
     pub fn len(&self) -> usize {
-        self.series.borrow().len()
+        self.series.borrow().by_name.len()
     }
 
     /// Whether there is no series yet.
     pub fn is_empty(&self) -> bool {
-        self.series.borrow().is_empty()
+        self.series.borrow().by_name.is_empty()
     }
 }
 
