@@ -26,11 +26,12 @@ use crate::backoff::{MAX_STEPS, OpenTime};
 use crate::permits::Permits;
 use crate::window::Window;
 
-/// By how much instants of two workers may be out of order. A callback that computes for a second is unheard of.
-pub const CLOCK_SLACK: Nanos = Nanos::SECOND;
+/// By how much instants of two workers may be out of order: far more than a callback takes, also on a machine
+/// that is overloaded. A jump back by less is waited out.
+pub const CLOCK_SLACK: Nanos = Nanos::from_secs(10);
 
 /// What a breaker does with requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum State {
     /// Lets them through and counts how they end.
     #[default]
@@ -91,7 +92,7 @@ pub enum ProbeMethods {
 }
 
 /// What happens to a breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A request wants to pass; `is_safe` if it can be repeated without harm.
     Ask {
@@ -112,7 +113,9 @@ pub enum Event {
 }
 
 /// What an admitted request holds until it ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// One that passes because every breaker is closed, its own unread, has a ticket of that instant and no permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ticket {
     /// When it was admitted.
     pub admitted_at: Nanos,
@@ -121,12 +124,12 @@ pub struct Ticket {
 }
 
 /// What a breaker says of a request that asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// It may pass.
-    Admit,
-    /// It may pass as a probe with this permit.
-    Probe(u32),
+    /// It may pass, with this ticket.
+    Admit(Ticket),
+    /// It may pass as a probe, with this ticket.
+    Probe(Ticket),
     /// It may not; a client that comes back after `retry_in` may find it different.
     Reject {
         /// Why.
@@ -137,7 +140,7 @@ pub enum Decision {
 }
 
 /// Why a request was rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// The breaker is open.
     Open,
@@ -148,7 +151,7 @@ pub enum Refusal {
 }
 
 /// A change of state, for logs and metrics: told to the worker whose change it was, once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Transition {
     /// Before.
     pub from: State,
@@ -159,7 +162,7 @@ pub struct Transition {
 }
 
 /// Why a breaker changed its state, with the numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// Failures in a row.
     Consecutive {
@@ -197,7 +200,7 @@ pub enum Cause {
 }
 
 /// What a step did besides changing the state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Effects {
     /// The answer to [`Event::Ask`]; none for other events.
     pub decision: Option<Decision>,
@@ -208,7 +211,7 @@ pub struct Effects {
 }
 
 /// One breaker. The default is closed and has seen nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Breaker {
     /// What it does with requests.
     pub state: State,
@@ -267,7 +270,7 @@ impl Breaker {
 
     fn ask(&mut self, settings: &Settings, is_safe: bool, now: Nanos) -> Effects {
         match self.state {
-            State::Closed => decided(Decision::Admit, None),
+            State::Closed => decided(Decision::Admit(self.ticket(None, now)), None),
             State::Open if now < self.retry_at() => {
                 decided(reject(Refusal::Open, self.retry_at().saturating_sub(now)), None)
             }
@@ -298,13 +301,21 @@ impl Breaker {
     }
 
     fn probe(&mut self, settings: &Settings, now: Nanos) -> Decision {
-        match self.permits.take(settings.probes.at_once, settings.probes.lease, now) {
+        let Probing { at_once, lease, .. } = settings.probes;
+        // The lease runs from the instant on the ticket, also on a worker that is behind.
+        let at = now.max(self.since);
+        match self.permits.take(at_once, lease, at) {
             Some(permit) => {
-                self.marked_at = now;
-                Decision::Probe(permit)
+                self.marked_at = at;
+                Decision::Probe(self.ticket(Some(permit), at))
             }
             None => reject(Refusal::Probing, Nanos::ZERO),
         }
+    }
+
+    /// A ticket of this state, also if the asking worker's `now` is older than the state.
+    fn ticket(&self, permit: Option<u32>, now: Nanos) -> Ticket {
+        Ticket { admitted_at: now.max(self.since), permit }
     }
 
     /// A request ended; `judge` hears of it only if it tells of the state that is.

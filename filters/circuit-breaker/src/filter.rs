@@ -86,18 +86,17 @@ impl Filter for CircuitBreaker {
             return Flow::Continue;
         };
         if self.breakers.are_all_closed(host) {
-            return self.admit(stream, x, unit, Word::Admit, None);
+            let ticket = Ticket { admitted_at: x.now(), permit: None };
+            return admit(stream, x, unit, Word::Admit, ticket);
         }
         let asked = self.breakers.ask(host, unit.place, &rule.settings, || is_safe(x), x.now());
         match self.done(host, rule, &unit, asked) {
-            Ok(Some(Decision::Admit) | None) => self.admit(stream, x, unit, Word::Admit, None),
-            Ok(Some(Decision::Probe(permit))) => {
-                self.admit(stream, x, unit, Word::Probe, Some(permit))
-            }
+            Ok(Some(Decision::Admit(ticket))) => admit(stream, x, unit, Word::Admit, ticket),
+            Ok(Some(Decision::Probe(ticket))) => admit(stream, x, unit, Word::Probe, ticket),
             Ok(Some(Decision::Reject { reason, retry_in })) => {
                 reject(x, rule, &unit, signals::refusal(reason), retry_in)
             }
-            Err(_) => match self.config.on_failure {
+            Ok(None) | Err(_) => match self.config.on_failure {
                 // It is no probe and was not let through by a closed breaker: its end will say nothing.
                 OnFailure::Admit => Flow::Continue,
                 OnFailure::Reject => reject(x, rule, &unit, signals::UNKNOWN, Nanos::ZERO),
@@ -137,20 +136,6 @@ impl CircuitBreaker {
         };
         let scope = scope.filter(|scope| !scope.is_empty())?;
         Some(self.units.meet(x.host(), &self.breakers, rule_idx, rule, &scope))
-    }
-
-    fn admit(
-        &self,
-        stream: &mut Stream,
-        x: &dyn Exchange,
-        unit: Rc<Unit>,
-        word: Word,
-        permit: Option<u32>,
-    ) -> Flow {
-        x.note(signals::NAME, word.as_note());
-        unit.count(x.host(), word);
-        stream.0 = Some((unit, Ticket { admitted_at: x.now(), permit }));
-        Flow::Continue
     }
 
     /// Tells what a step did; gives the decision.
@@ -203,6 +188,19 @@ impl CircuitBreaker {
             );
         }
     }
+}
+
+fn admit(
+    stream: &mut Stream,
+    x: &dyn Exchange,
+    unit: Rc<Unit>,
+    word: Word,
+    ticket: Ticket,
+) -> Flow {
+    x.note(signals::NAME, word.as_note());
+    unit.count(x.host(), word);
+    stream.0 = Some((unit, ticket));
+    Flow::Continue
 }
 
 fn reject(

@@ -12,7 +12,7 @@ use kit::Nanos;
 pub const MAX_AT_ONCE: usize = 8;
 
 /// One permit that is out, or none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Permit {
     /// Which one; zero is none.
     pub id: u32,
@@ -21,7 +21,7 @@ pub struct Permit {
 }
 
 /// The permits of one breaker.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Permits {
     /// The id given out last; ids are not used twice until 2^32 were.
     pub last_id: u32,

@@ -94,7 +94,7 @@ impl Breakers {
         let breaker = self.find(host, place).unwrap_or_default();
         let (next, effects) = breaker.step(settings, Event::Ask { is_safe: false }, now);
         match effects.decision {
-            Some(Decision::Admit | Decision::Reject { reason: Refusal::Open, .. })
+            Some(Decision::Admit(_) | Decision::Reject { reason: Refusal::Open, .. })
                 if next == breaker =>
             {
                 Ok(Stepped { effects, has_evicted: false })

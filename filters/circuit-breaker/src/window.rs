@@ -17,7 +17,7 @@ pub const N_BUCKETS: usize = 10;
 const N: u64 = N_BUCKETS as u64;
 
 /// Requests that ended, in some span of time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Tally {
     /// Requests with an outcome.
     pub n_ended: u32,
@@ -36,7 +36,7 @@ pub struct Tally {
 /// assert_eq!(window.tally(length, Nanos::from_secs(12)), Tally { n_ended: 2, n_failed: 1 });
 /// assert_eq!(window.tally(length, Nanos::from_secs(13)), Tally { n_ended: 1, n_failed: 0 });
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Window {
     /// Number of the newest bucket, counted from the start of the clock.
     pub newest: u64,

@@ -70,7 +70,7 @@ impl Bench {
 
     fn probe(&mut self) -> Ticket {
         match self.ask(true) {
-            Decision::Probe(permit) => Ticket { admitted_at: self.now, permit: Some(permit) },
+            Decision::Probe(ticket) => ticket,
             other => panic!("{other:?}"),
         }
     }
@@ -98,7 +98,7 @@ fn opens_on_the_last_failure_in_a_row() {
     let mut bench = Bench::new(settings());
     for _ in 0..4 {
         assert_eq!(bench.fail(), None);
-        assert_eq!(bench.ask(false), Decision::Admit);
+        assert!(matches!(bench.ask(false), Decision::Admit(_)));
     }
     let cause = Cause::Consecutive { n_failed: 5, retry_in: secs(60) };
     assert_eq!(bench.fail(), Some(Transition { from: State::Closed, to: State::Open, cause }));
@@ -153,7 +153,8 @@ fn open_rejects_until_the_time_is_over_and_then_probes() {
     );
     bench.wait(1);
     let effects = bench.step(Event::Ask { is_safe: true });
-    assert_eq!(effects.decision, Some(Decision::Probe(1)));
+    let ticket = Ticket { admitted_at: bench.now, permit: Some(1) };
+    assert_eq!(effects.decision, Some(Decision::Probe(ticket)));
     let cause = Cause::ProbeDue { open_for: secs(60) };
     let transition = Transition { from: State::Open, to: State::HalfOpen, cause };
     assert_eq!(effects.transition, Some(transition));
@@ -173,7 +174,7 @@ fn enough_successful_probes_close() {
     let cause = Cause::Recovered { n_successes: 2 };
     let transition = Transition { from: State::HalfOpen, to: State::Closed, cause };
     assert_eq!(bench.step(Event::Success(second)).transition, Some(transition));
-    assert_eq!(bench.ask(false), Decision::Admit);
+    assert!(matches!(bench.ask(false), Decision::Admit(_)));
     assert_eq!(bench.fail(), None, "failures from before do not count any more");
 }
 
@@ -339,6 +340,17 @@ fn workers_a_little_out_of_order_do_not_move_the_time() {
     bench.now = secs(999);
     assert_eq!(bench.ask(true), Decision::Reject { reason: Refusal::Open, retry_in: secs(61) });
     assert_eq!(bench.breaker.since, secs(1_000));
+}
+
+#[test]
+fn a_ticket_is_of_the_state_that_was_read_also_on_a_worker_that_is_behind() {
+    let mut bench = Bench::opened();
+    bench.settings.probes.at_once = 2;
+    bench.wait(60).probe();
+    bench.now = secs(1_059);
+    let second = bench.probe();
+    let effects = bench.wait(3).step(Event::Failure { ticket: second, luck: 0 });
+    assert_eq!(effects.transition.map(|transition| transition.to), Some(State::Open));
 }
 
 #[test]

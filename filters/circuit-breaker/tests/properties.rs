@@ -1,0 +1,177 @@
+//! Laws of the machine over any sequence of events at any instants.
+
+use kit::Nanos;
+use kit::table::Entry;
+use kit::units::Ratio;
+use proptest::prelude::*;
+use weir_circuit_breaker::backoff::OpenTime;
+use weir_circuit_breaker::breaker::{
+    Breaker, Decision, Event, ProbeMethods, Probing, RatioTrip, Settings, State, Ticket,
+};
+use weir_circuit_breaker::window::Window;
+
+/// One thing that happens: after some time (negative: the clock jumps back), to one of the requests on their way.
+#[derive(Debug, Clone)]
+enum Act {
+    Ask(bool),
+    End { which: usize, how: u8 },
+}
+
+fn acts() -> impl Strategy<Value = Vec<(i64, Act)>> {
+    let act = prop_oneof![
+        any::<bool>().prop_map(Act::Ask),
+        (any::<usize>(), 0..3_u8).prop_map(|(which, how)| Act::End { which, how }),
+    ];
+    let wait = prop_oneof![20 => 0..3_000_i64, 3 => 0..100_000_i64, 1 => -200_000..0_i64];
+    prop::collection::vec((wait, act), 1..300)
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let open =
+        (100..20_000_u64, 1..10_u64, 0..100_u32).prop_map(|(base, factor, jitter)| OpenTime {
+            base: Nanos::from_millis(base),
+            max: Nanos::from_millis(base * factor),
+            jitter: Ratio::from_percent(jitter),
+        });
+    let probes = (1..=8_u8, 1..4_u16, 100..30_000_u64, 0..3_u8).prop_map(
+        |(at_once, n_successes, lease, methods)| Probing {
+            at_once,
+            n_successes,
+            lease: Nanos::from_millis(lease),
+            methods: [ProbeMethods::SafeFirst, ProbeMethods::SafeOnly, ProbeMethods::Any]
+                [usize::from(methods)],
+        },
+    );
+    let ratio = (1..=100_u32, 1..20_u32).prop_map(|(percent, min_requests)| RatioTrip {
+        threshold: Ratio::from_percent(percent),
+        min_requests,
+    });
+    (prop::option::of(1..8_u32), prop::option::of(ratio), 1_000..60_000_u64, open, probes).prop_map(
+        |(consecutive, ratio, window, open, probes)| Settings {
+            consecutive,
+            ratio,
+            window: Nanos::from_millis(window),
+            open,
+            probes,
+        },
+    )
+}
+
+fn event(ticket: Ticket, how: u8, luck: u64) -> Event {
+    match how {
+        0 => Event::Success(ticket),
+        1 => Event::Failure { ticket, luck },
+        _ => Event::Nothing(ticket),
+    }
+}
+
+/// Plays the acts; `look` sees each step.
+fn play(
+    settings: &Settings,
+    acts: &[(i64, Act)],
+    mut look: impl FnMut(&Breaker, &Breaker, Option<Decision>, Nanos, i64),
+) -> (Breaker, Nanos) {
+    let (mut breaker, mut now) = (Breaker::default(), Nanos::from_secs(1_000));
+    let mut passing: Vec<Ticket> = Vec::new();
+    for (wait, act) in acts {
+        now = Nanos(now.0.saturating_add_signed(wait * 1_000_000));
+        let event = match act {
+            Act::Ask(is_safe) => Event::Ask { is_safe: *is_safe },
+            Act::End { .. } if passing.is_empty() => continue,
+            Act::End { which, how } => {
+                let ticket = passing.swap_remove(which % passing.len());
+                event(ticket, *how, (*which as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            }
+        };
+        let (next, effects) = breaker.step(settings, event, now);
+        look(&breaker, &next, effects.decision, now, *wait);
+        let told = effects.transition.map(|told| (told.from, told.to));
+        assert_eq!(told, (breaker.state != next.state).then_some((breaker.state, next.state)));
+        if let Some(Decision::Admit(ticket) | Decision::Probe(ticket)) = effects.decision {
+            passing.push(ticket);
+        }
+        breaker = next;
+    }
+    (breaker, now)
+}
+
+proptest! {
+    #[test]
+    fn open_never_admits_before_its_time(settings in settings(), acts in acts()) {
+        let mut jumped = false;
+        play(&settings, &acts, |before, _, decision, now, wait| {
+            jumped |= wait < 0;
+            if before.state == State::Open && now < before.retry_at() && !jumped {
+                assert!(!matches!(decision, Some(Decision::Admit(_) | Decision::Probe(_))));
+            }
+        });
+    }
+
+    #[test]
+    fn only_as_many_probes_as_allowed_are_out(settings in settings(), acts in acts()) {
+        play(&settings, &acts, |_, next, _, now, _| {
+            let n_out = next.permits.n_out(settings.probes.lease, now);
+            assert!(n_out <= usize::from(settings.probes.at_once));
+        });
+    }
+
+    #[test]
+    fn every_state_has_an_exit(settings in settings(), acts in acts()) {
+        let (mut breaker, now) = play(&settings, &acts, |_, _, _, _, _| {});
+        let wait = settings.open.lucky(255, u64::MAX) + settings.probes.lease + Nanos::from_secs(600);
+        let now = now + wait;
+        for _ in 0..=settings.probes.n_successes {
+            let (next, effects) = breaker.step(&settings, Event::Ask { is_safe: true }, now);
+            let Some(Decision::Admit(ticket) | Decision::Probe(ticket)) = effects.decision else {
+                return Err(TestCaseError::fail(format!("{effects:?}")));
+            };
+            breaker = next.step(&settings, Event::Success(ticket), now).0;
+        }
+        prop_assert_eq!(breaker.state, State::Closed);
+    }
+
+    #[test]
+    fn any_state_survives_its_bytes_and_any_bytes_are_survived(
+        settings in settings(), acts in acts(), bytes: [u8; 32], how in 0..4_u8, luck: u64, now: u64,
+    ) {
+        let (breaker, _) = play(&settings, &acts, |_, _, _, _, _| {});
+        let mut written = vec![0; Breaker::SIZE];
+        breaker.write(&mut written);
+        prop_assert_eq!(Breaker::read(&written), Some(breaker));
+        for (place, byte) in written.iter_mut().zip(bytes.iter().cycle()) {
+            *place ^= byte;
+        }
+        written[0] %= 3;
+        let Some(strange) = Breaker::read(&written) else { return Err(TestCaseError::fail("no read")) };
+        let ticket = Ticket { admitted_at: Nanos(luck), permit: Some(1) };
+        let event = if how == 3 { Event::Ask { is_safe: luck > now } } else { event(ticket, how, luck) };
+        let _ = strange.step(&settings, event, Nanos(now));
+    }
+
+    /// Compared with a list of instants: what is certainly in is counted, what is certainly out is not.
+    #[test]
+    fn the_window_counts_the_last_while(
+        length in 10..100_000_u64, ends in prop::collection::vec((0..20_000_u64, any::<bool>()), 1..200),
+    ) {
+        let (length, mut now, mut window) = (Nanos(length), Nanos::ZERO, Window::default());
+        let mut list = Vec::new();
+        for (wait, failed) in ends {
+            now = now + Nanos(wait);
+            window.record(length, now, failed);
+            list.push((now, failed));
+            let since = |span: u64| list.iter().filter(move |(at, _)| now.0 - at.0 < span).count() as u32;
+            let failed = list.iter().filter(|(at, failed)| *failed && now.0 - at.0 < length.0).count() as u32;
+            let tally = window.tally(length, now);
+            // Nine whole buckets are in for certain; bucket lengths round down.
+            prop_assert!(tally.n_ended >= since(length.0 / 10 * 9));
+            prop_assert!(tally.n_ended <= since(length.0));
+            prop_assert!(tally.n_failed <= failed);
+        }
+    }
+
+    #[test]
+    fn chance_never_shortens(settings in settings(), n_opens: u8, luck: u64) {
+        let (plain, lucky) = (settings.open.plain(n_opens), settings.open.lucky(n_opens, luck));
+        prop_assert!(plain <= lucky && lucky <= plain + Nanos(settings.open.jitter.of(plain.0)));
+    }
+}
