@@ -42,7 +42,7 @@ pub fn callbacks(module: &str) -> &'static [&'static str] {
             &["request_headers", "response_headers", "response_body", "response_trailers"]
         }
         "weir_circuit_breaker" => &["request_headers", "log"],
-        "weir_metrics" => &["request_headers", "log"],
+        "weir_metrics" => &["log"],
         "weir_gateway" => {
             &["request_headers", "response_headers", "response_body", "response_trailers", "log"]
         }

@@ -30,7 +30,7 @@ mod vm;
 mod world;
 
 pub use clusters::{Answer, Call, CallResponse, MAX_CALL_BODY};
-pub use cost::{Cost, FUEL_PICOS, PLAIN_REQUEST_NANOS, STREAM_NANOS};
+pub use cost::{Cost, ENTRY_NANOS, FUEL_PICOS, PLAIN_REQUEST_NANOS};
 pub use fleet::{Fleet, VM_ID};
 pub use headers::{Headers, MAX_PAIRS, MAX_PAIRS_BYTES};
 pub use module::{Module, SHIPPED, root};
