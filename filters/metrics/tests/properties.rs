@@ -1,0 +1,76 @@
+//! What holds for any exchanges: nothing is lost, nothing is counted twice, nothing grows without bound.
+#![cfg(all(test, not(target_arch = "wasm32")))]
+
+use kit::fake::FakeHost;
+use proptest::prelude::*;
+use weir_metrics::Config;
+use weir_metrics::config::Status;
+use weir_metrics::labels::{Answerer, Class};
+use weir_metrics::policy::{self, Facts, Labels};
+use weir_metrics::series::{Sample, Table};
+
+const DETAILS: [&str; 5] =
+    ["via_upstream", "weir_rate_limited", "route_not_found", "downstream_remote_disconnect", ""];
+
+type Exchange = (Option<Vec<u8>>, Option<Vec<u8>>, u64, usize);
+
+/// Few routes and methods that occur often, and any bytes at all.
+fn exchange() -> impl Strategy<Value = Exchange> {
+    let word = || {
+        prop_oneof![Just(b"GET".to_vec()), any::<Vec<u8>>(), any::<[u8; 1]>().prop_map(Vec::from)]
+    };
+    let status = prop_oneof![Just(0), 100..600_u64, any::<u64>()];
+    (proptest::option::of(word()), proptest::option::of(word()), status, 0..DETAILS.len())
+}
+
+fn facts(exchange: &Exchange) -> Facts<'_> {
+    let (route, method, status, details) = exchange;
+    Facts {
+        route: route.as_deref(),
+        method: method.as_deref(),
+        status: *status,
+        details: DETAILS[*details].as_bytes(),
+    }
+}
+
+/// The sum over all series of a family, and how many there are.
+fn total(host: &FakeHost, family: &str, part: &str) -> (i64, usize) {
+    let prefix = format!("{family};");
+    let names = host.metric_names();
+    let found: Vec<&String> =
+        names.iter().filter(|n| n.starts_with(&prefix) && n.contains(part)).collect();
+    (found.iter().filter_map(|name| host.metric(name)).sum(), found.len())
+}
+
+proptest! {
+    #[test]
+    fn every_exchange_is_in_exactly_one_series(
+        exchanges in proptest::collection::vec(exchange(), 0..200),
+        max_series in 1..20_usize,
+        has_codes: bool,
+    ) {
+        let host = FakeHost::default();
+        let status = if has_codes { Status::Code } else { Status::Class };
+        let mut table = Table::new(&Config { max_series, bytes: true, status }, &host);
+        for exchange in &exchanges {
+            let facts = facts(exchange);
+            let labels = Labels::of(&facts, status, || true);
+            let sample = Sample { duration_ms: Some(1), bytes: Some((2, 3)) };
+            table.count(&host, policy::route(&facts), labels, &sample);
+        }
+        let n = i64::try_from(exchanges.len()).unwrap();
+        let (requests, n_series) = total(&host, "weir_metrics_requests_total", "");
+        prop_assert_eq!(requests, n);
+        prop_assert_eq!(total(&host, "weir_metrics_request_duration_milliseconds", "").0, n);
+        prop_assert_eq!(total(&host, "weir_metrics_request_bytes_total", "").0, 2 * n);
+        prop_assert_eq!(total(&host, "weir_metrics_response_bytes_total", "").0, 3 * n);
+        prop_assert!(table.len() <= max_series);
+        prop_assert!(n_series <= max_series + Class::ALL.len() * Answerer::ALL.len());
+        for class in Class::ALL {
+            let expected = exchanges.iter().filter(|x| Class::of(x.2) == class).count();
+            let label = format!(";class={};", class.as_str());
+            let counted = total(&host, "weir_metrics_requests_total", &label).0;
+            prop_assert_eq!(counted, i64::try_from(expected).unwrap());
+        }
+    }
+}
