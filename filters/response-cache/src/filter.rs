@@ -13,7 +13,7 @@ use crate::fill::{Budget, Fill};
 use crate::freshness::{Arrival, Freshness};
 use crate::meters::Meters;
 use crate::policy::{self, Verdict};
-use crate::reply;
+use crate::reply::{self, Mend};
 use crate::request::{Method, Request, Treatment};
 use crate::response::Response;
 use crate::signals::{Decision, Refusal};
@@ -36,6 +36,8 @@ pub enum Stream {
     /// Not its business: never seen, another protocol, answered by itself, or finished with.
     #[default]
     Untouched,
+    /// Answered from the store, with a field that Envoy is going to change.
+    Answered(Mend),
     /// The request went on; its response is awaited.
     Forwarded(Box<Forwarded>),
     /// The response passes and is copied.
@@ -94,6 +96,9 @@ impl Filter for ResponseCache {
         let (decision, flow) = match verdict {
             Verdict::Serve(stored) => {
                 let reply = reply::hit(*stored, &headers, x.now(), self.config.cache_status);
+                if let Some(mend) = reply::mend(&reply) {
+                    *stream = Stream::Answered(mend);
+                }
                 (Decision::Hit, reply.into_flow())
             }
             Verdict::Refuse => {
@@ -120,7 +125,14 @@ impl Filter for ResponseCache {
     }
 
     fn on_response_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
-        let Stream::Forwarded(forwarded) = std::mem::take(stream) else { return Flow::Continue };
+        let forwarded = match std::mem::take(stream) {
+            Stream::Forwarded(forwarded) => forwarded,
+            Stream::Answered(mend) => {
+                apply(&mend, x);
+                return Flow::Continue;
+            }
+            Stream::Untouched | Stream::Filling(_) => return Flow::Continue,
+        };
         if forwarded.request.method == Method::Unsafe {
             self.invalidate(x, &forwarded);
         }
@@ -230,6 +242,13 @@ impl ResponseCache {
                 self.meters.refused(x.host(), Refusal::Store);
             }
         }
+    }
+}
+
+fn apply(mend: &Mend, x: &dyn Exchange) {
+    match mend {
+        Mend::RemoveContentType => x.remove_header(Map::Response, "content-type"),
+        Mend::SetContentType(value) => x.set_header(Map::Response, "content-type", value),
     }
 }
 

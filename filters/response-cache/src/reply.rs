@@ -14,6 +14,26 @@ use crate::signals::{
 };
 use crate::stored::Stored;
 
+/// What Envoy changes in an answer of a filter, and is changed back when the answer passes the response callbacks:
+/// it adds a `content-type` to a body that has none, and removes that of an empty one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mend {
+    /// The stored response had no `content-type`.
+    RemoveContentType,
+    /// The stored response had this `content-type` and no body.
+    SetContentType(Vec<u8>),
+}
+
+/// The mend that this answer needs, if any.
+pub fn mend(reply: &Reply) -> Option<Mend> {
+    let content_type = reply.headers.iter().find(|(name, _)| name == "content-type");
+    match (content_type, reply.body.is_empty()) {
+        (None, false) => Some(Mend::RemoveContentType),
+        (Some((_, value)), true) => Some(Mend::SetContentType(value.clone())),
+        (None, true) | (Some(_), false) => None,
+    }
+}
+
 /// The answer from the store: the stored response, or 304 if the client has it already.
 ///
 /// Fields come as they were stored, then `Age` and `Cache-Status`.

@@ -1,124 +1,13 @@
-//! Whole exchanges on the in-memory host: what is served, stored, refused and counted.
+//! Whole exchanges on the in-memory host: what is served, and to whom.
 #![cfg(test)]
 
-use kit::exchange::{Attribute, Map};
-use kit::fake::{FakeExchange, FakeHost};
-use kit::headers::Headers;
-use kit::{Filter, Flow, Nanos, Reply, config};
-use weir_response_cache::{ResponseCache, Stream};
+mod play;
+
+use kit::Nanos;
+use play::{MAX_AGE, Run, count, field, setup, worker};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-const T0: Nanos = Nanos::from_secs(1_000);
-const MAX_AGE: &[(&str, &str)] = &[("cache-control", "max-age=60"), ("content-type", "text/plain")];
-
-fn worker(host: &FakeHost, text: &str) -> ResponseCache {
-    let config = config::load("response-cache", text.as_bytes(), ResponseCache::read).unwrap();
-    ResponseCache::new(config, host)
-}
-
-fn setup() -> (FakeHost, ResponseCache) {
-    let host = FakeHost::default();
-    host.set_now(T0);
-    host.set_wall(Nanos::from_secs(784_111_777));
-    let cache = worker(
-        &host,
-        r#"{"max_entries": 32, "max_bytes": "1MiB", "max_object": "64KiB", "fill_memory": "1MiB"}"#,
-    );
-    (host, cache)
-}
-
-/// One exchange that is under way.
-struct Run<'a> {
-    cache: &'a ResponseCache,
-    x: FakeExchange,
-    stream: Stream,
-    flow: Flow,
-}
-
-impl<'a> Run<'a> {
-    fn request(cache: &'a ResponseCache, x: FakeExchange) -> Self {
-        let mut stream = Stream::default();
-        let flow = cache.on_request_headers(&mut stream, &x, true);
-        Self { cache, x, stream, flow }
-    }
-
-    fn get(
-        cache: &'a ResponseCache,
-        host: &FakeHost,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> Self {
-        Self::request(cache, FakeExchange::get(host, path, headers))
-    }
-
-    fn method(cache: &'a ResponseCache, host: &FakeHost, method: &str, path: &str) -> Self {
-        let request = [
-            (":method", method),
-            (":path", path),
-            (":authority", "example.com"),
-            (":scheme", "https"),
-        ];
-        Self::request(cache, FakeExchange::new(host, &request))
-    }
-
-    fn headers(&mut self, status: &str, headers: &[(&str, &str)], details: &str, end: bool) {
-        let mut all = vec![(":status", status)];
-        all.extend_from_slice(headers);
-        self.x.set_map(Map::Response, Headers::new(&all));
-        self.x.set_attribute(Attribute::ResponseDetails, details.as_bytes());
-        assert_eq!(self.cache.on_response_headers(&mut self.stream, &self.x, end), Flow::Continue);
-    }
-
-    fn chunk(&mut self, chunk: &[u8], end: bool) {
-        self.x.set_body(chunk);
-        assert_eq!(
-            self.cache.on_response_body(&mut self.stream, &self.x, chunk.len(), end),
-            Flow::Continue
-        );
-    }
-
-    /// The upstream answers, in one chunk and an empty last one, as HTTP/1 does.
-    fn answer(mut self, status: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
-        self.headers(status, headers, "via_upstream", false);
-        self.chunk(body, false);
-        self.chunk(b"", true);
-        self.status()
-    }
-
-    /// The `Cache-Status` that this filter added.
-    fn status(&self) -> String {
-        String::from_utf8(
-            kit::Exchange::response(&self.x)
-                .all("cache-status")
-                .last()
-                .unwrap_or_default()
-                .to_vec(),
-        )
-        .unwrap()
-    }
-
-    fn reply(self) -> Reply {
-        match self.flow {
-            Flow::Reply(reply) => *reply,
-            Flow::Continue | Flow::Pause => panic!("forwarded, not answered"),
-        }
-    }
-
-    fn is_forwarded(&self) -> bool {
-        self.flow == Flow::Continue
-    }
-}
-
-fn field<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
-    let (_, value) = reply.headers.iter().find(|(found, _)| found == name)?;
-    std::str::from_utf8(value).ok()
-}
-
-fn count(host: &FakeHost, name: &str) -> i64 {
-    host.metric(&format!("weir_response_cache_{name}")).unwrap()
-}
 
 #[test]
 fn the_second_get_is_a_hit_with_its_age_until_it_is_stale() {
@@ -232,37 +121,6 @@ fn a_response_without_vary_is_the_last_choice() {
     assert_eq!(Run::get(&cache, &host, "/a", &[("accept", "y")]).reply().body, b"default");
 }
 
-#[test]
-fn variants_of_one_uri_are_bounded() {
-    let (host, cache) = setup();
-    let vary = [("cache-control", "max-age=60"), ("vary", "accept")];
-    for n in 0..20 {
-        host.advance(Nanos::MILLISECOND);
-        Run::get(&cache, &host, "/a", &[("accept", &n.to_string())]).answer("200", &vary, b"x");
-    }
-    assert_eq!((count(&host, "entries"), count(&host, "evictions_total;reason=variants")), (8, 12));
-    assert!(Run::get(&cache, &host, "/a", &[("accept", "11")]).is_forwarded());
-    assert_eq!(Run::get(&cache, &host, "/a", &[("accept", "12")]).reply().status, 200);
-}
-
-#[test]
-fn nothing_private_is_stored() {
-    for (request, response, detail) in [
-        (&[][..], &[("cache-control", "max-age=60, private")][..], "private"),
-        (&[], &[("cache-control", "max-age=60"), ("set-cookie", "id=1")], "set_cookie"),
-        (&[("authorization", "x")], &[("cache-control", "max-age=60")], "authorization"),
-        (&[("cache-control", "no-store")], &[("cache-control", "max-age=60")], "no_store"),
-        (&[], &[("cache-control", "max-age=60"), ("vary", "*")], "vary"),
-    ] {
-        let (host, cache) = setup();
-        let status = Run::get(&cache, &host, "/a", request).answer("200", response, b"secret");
-        assert!(status.ends_with(&format!("; detail={detail}")), "{status}");
-        assert!(Run::get(&cache, &host, "/a", &[]).is_forwarded(), "{detail}");
-        assert_eq!(count(&host, &format!("refused_total;reason={detail}")), 1);
-        assert!(host.shared_bytes() < 100, "{detail}");
-    }
-}
-
 /// Stricter than RFC 9111, 3.5: an authorised request gets only what was marked as good for such.
 #[test]
 fn authorised_requests_get_only_what_is_marked_for_them() {
@@ -333,124 +191,6 @@ fn a_stored_404_is_never_304() {
 }
 
 #[test]
-fn only_whole_answers_of_the_upstream_are_stored() {
-    let (host, cache) = setup();
-    let mut cut = Run::get(&cache, &host, "/cut", &[]);
-    cut.headers("200", MAX_AGE, "via_upstream", false);
-    cut.chunk(b"hel", false);
-    drop(cut);
-    assert!(Run::get(&cache, &host, "/cut", &[]).is_forwarded(), "the stream was reset");
-    let short = [("cache-control", "max-age=60"), ("content-length", "5")];
-    for (path, body) in [("/short", &b"hell"[..]), ("/long", b"hello!")] {
-        Run::get(&cache, &host, path, &[]).answer("200", &short, body);
-        assert!(Run::get(&cache, &host, path, &[]).is_forwarded(), "{path}");
-    }
-    assert_eq!(count(&host, "refused_total;reason=incomplete"), 2);
-    let mut local = Run::get(&cache, &host, "/local", &[]);
-    local.headers("404", MAX_AGE, "route_not_found", false);
-    local.chunk(b"none", true);
-    assert_eq!(local.status(), "weir; fwd=uri-miss; detail=local_reply");
-    assert!(Run::get(&cache, &host, "/local", &[]).is_forwarded());
-}
-
-#[test]
-fn bodies_may_be_empty_or_end_with_trailers() {
-    let (host, cache) = setup();
-    let mut empty = Run::get(&cache, &host, "/empty", &[]);
-    empty.headers("204", MAX_AGE, "via_upstream", true);
-    assert_eq!(Run::get(&cache, &host, "/empty", &[]).reply().status, 204);
-    let mut run = Run::get(&cache, &host, "/trailers", &[]);
-    run.headers("200", MAX_AGE, "via_upstream", false);
-    run.chunk(b"hel", false);
-    run.chunk(b"lo", false);
-    cache.on_response_trailers(&mut run.stream, &run.x);
-    assert_eq!(Run::get(&cache, &host, "/trailers", &[]).reply().body, b"hello");
-}
-
-#[test]
-fn what_is_too_large_passes_and_is_not_kept() {
-    let (host, cache) = setup();
-    let announced = [("cache-control", "max-age=60"), ("content-length", "65536")];
-    let mut run = Run::get(&cache, &host, "/a", &[]);
-    run.headers("200", &announced, "via_upstream", false);
-    assert_eq!(run.status(), "weir; fwd=uri-miss; detail=too_large");
-    Run::get(&cache, &host, "/b", &[]).answer("200", MAX_AGE, &[7; 65_536]);
-    assert!(Run::get(&cache, &host, "/b", &[]).is_forwarded());
-    assert_eq!(count(&host, "refused_total;reason=too_large"), 2);
-    assert!(host.shared_bytes() < 10_000);
-}
-
-#[test]
-fn copies_share_one_budget_and_give_it_back() {
-    let (host, cache) = setup();
-    let announced = [("cache-control", "max-age=60"), ("content-length", "60000")];
-    let mut running = Vec::new();
-    for n in 0..100 {
-        let mut run = Run::get(&cache, &host, &format!("/{n}"), &[]);
-        run.headers("200", &announced, "via_upstream", false);
-        running.push(run);
-    }
-    let refused = count(&host, "refused_total;reason=fill_memory");
-    assert!((80..90).contains(&refused), "1 MiB holds 17 of them, {refused} were refused");
-    drop(running);
-    Run::get(&cache, &host, "/a", &[]).answer("200", &announced, &[7; 60_000]);
-    assert_eq!(Run::get(&cache, &host, "/a", &[]).reply().body.len(), 60_000);
-    assert_eq!(count(&host, "refused_total;reason=fill_memory"), refused);
-}
-
-#[test]
-fn its_own_answer_and_other_protocols_are_left_alone() {
-    let (host, cache) = setup();
-    Run::get(&cache, &host, "/a", &[]).answer("200", MAX_AGE, b"hello");
-    let mut hit = Run::get(&cache, &host, "/a", &[]);
-    hit.headers("200", MAX_AGE, "weir_cache_hit", false);
-    hit.chunk(b"hello", true);
-    assert_eq!((hit.status().as_str(), count(&host, "stored_total")), ("", 1));
-    let mut upgrade = Run::get(&cache, &host, "/a", &[("upgrade", "websocket")]);
-    upgrade.headers("101", MAX_AGE, "via_upstream", false);
-    upgrade.chunk(b"frame", false);
-    assert_eq!((upgrade.status().as_str(), count(&host, "stored_total")), ("", 1));
-    let mut unseen = Stream::default();
-    let x = FakeExchange::get(&host, "/a", &[]);
-    assert_eq!(cache.on_response_headers(&mut unseen, &x, false), Flow::Continue);
-}
-
-/// RFC 9111, 4.4.
-#[test]
-fn an_unsafe_request_that_succeeds_removes_what_is_stored() {
-    let (host, cache) = setup();
-    for (method, status, removes) in [
-        ("POST", "200", true),
-        ("DELETE", "204", true),
-        ("FOO", "302", true),
-        ("POST", "500", false),
-        ("PUT", "404", false),
-        ("OPTIONS", "200", false),
-    ] {
-        host.advance(Nanos::SECOND);
-        Run::get(&cache, &host, "/a", &[]).answer("200", MAX_AGE, b"hello");
-        host.advance(Nanos::SECOND);
-        let mut run = Run::method(&cache, &host, method, "/a");
-        run.headers(status, &[], "via_upstream", true);
-        assert_eq!(run.status(), "weir; fwd=method");
-        assert_eq!(Run::get(&cache, &host, "/a", &[]).is_forwarded(), removes, "{method} {status}");
-    }
-    assert_eq!(count(&host, "invalidations_total"), 3);
-}
-
-#[test]
-fn a_response_that_was_overtaken_by_a_change_is_not_stored() {
-    let (host, cache) = setup();
-    let slow = Run::get(&cache, &host, "/a", &[]);
-    host.advance(Nanos::SECOND);
-    Run::method(&cache, &host, "PUT", "/a").headers("200", &[], "via_upstream", true);
-    host.advance(Nanos::SECOND);
-    slow.answer("200", MAX_AGE, b"old");
-    assert!(Run::get(&cache, &host, "/a", &[]).is_forwarded());
-    assert_eq!(count(&host, "refused_total;reason=invalidated"), 1);
-}
-
-#[test]
 fn rules_say_what_is_cached() {
     let (host, _) = setup();
     let cache = worker(
@@ -490,14 +230,23 @@ fn the_header_can_be_left_out() {
     assert_eq!((field(&reply, "cache-status"), field(&reply, "age")), (None, Some("0")));
 }
 
+/// Envoy gives every answer of a filter a `content-type` if it has a body, and none if it has not.
 #[test]
-fn a_miss_and_a_hit_cost_what_the_readme_says() {
+fn content_type_is_as_it_was_stored() {
     let (host, cache) = setup();
-    let before = host.shared_ops();
-    let run = Run::get(&cache, &host, "/a", &[]);
-    assert_eq!(host.shared_ops(), (before.0 + 1, before.1));
-    run.answer("200", MAX_AGE, b"hello");
-    let before = host.shared_ops();
-    Run::get(&cache, &host, "/a", &[]).reply();
-    assert_eq!(host.shared_ops(), (before.0 + 2, before.1));
+    let typed = [("cache-control", "max-age=60"), ("content-type", "text/html")];
+    for (path, fields, body) in
+        [("/bare", &[("cache-control", "max-age=60")][..], &b"hello"[..]), ("/empty", &typed, b"")]
+    {
+        Run::get(&cache, &host, path, &[]).answer("200", fields, body);
+        let mut hit = Run::get(&cache, &host, path, &[]);
+        let added: &[(&str, &str)] =
+            if body.is_empty() { &[] } else { &[("content-type", "text/plain")] };
+        hit.headers("200", added, "weir_cache_hit", body.is_empty());
+        let sent = kit::Exchange::response(&hit.x);
+        assert_eq!(
+            sent.text("content-type"),
+            if body.is_empty() { Some("text/html") } else { None }
+        );
+    }
 }

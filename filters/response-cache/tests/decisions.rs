@@ -1,0 +1,252 @@
+//! Tables over the decisions: what may be stored, whom it answers, which requests are looked up.
+#![cfg(test)]
+
+use kit::Nanos;
+use kit::headers::Headers;
+use weir_response_cache::conditional::is_current;
+use weir_response_cache::freshness::Arrival;
+use weir_response_cache::key::primary;
+use weir_response_cache::request::{Request, Treatment};
+use weir_response_cache::response::Response;
+use weir_response_cache::signals::{Decision, Refusal};
+use weir_response_cache::vary::{Vary, variant_bytes};
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+const DATE_SECS: u64 = 784_111_777;
+const ARRIVAL: Arrival = Arrival { asked: Nanos(0), received: Nanos(0), wall: DATE_SECS };
+
+/// RFC 9111, 3, 3.1, 3.5: what may be stored.
+#[test]
+fn storing() {
+    let judge = |status: &str, fields: &[(&str, &str)], authorized| {
+        let mut all = vec![(":status", status), ("date", DATE)];
+        all.extend_from_slice(fields);
+        Response::read(&Headers::new(&all))
+            .judge(authorized, ARRIVAL)
+            .map(|fresh| fresh.lifetime.as_secs())
+    };
+    let cc = |value: &'static str| [("cache-control", value)];
+    for status in [
+        "200", "203", "204", "300", "301", "302", "303", "307", "308", "404", "405", "410", "414",
+        "451", "501",
+    ] {
+        assert_eq!(judge(status, &cc("max-age=60"), false), Ok(60), "{status}");
+    }
+    for status in [
+        "100", "101", "103", "201", "202", "304", "400", "401", "403", "407", "416", "429", "500",
+        "502", "503", "504", "x", "0",
+    ] {
+        assert_eq!(judge(status, &cc("max-age=60"), false), Err(Refusal::Status), "{status}");
+    }
+    for (fields, authorized, expected) in [
+        (&cc("max-age=60")[..], false, Ok(60)),
+        (&cc("max-age=60"), true, Err(Refusal::Authorization)),
+        (&cc("max-age=60, public"), true, Ok(60)),
+        (&cc("max-age=60, must-revalidate"), true, Ok(60)),
+        (&cc("s-maxage=60"), true, Ok(60)),
+        (&cc("s-maxage=x, max-age=60, public"), true, Err(Refusal::NoLifetime)),
+        (&cc("max-age=60, no-store"), false, Err(Refusal::NoStore)),
+        (&cc("max-age=60, private"), false, Err(Refusal::Private)),
+        (&cc("max-age=60, private=\"set-cookie\""), false, Err(Refusal::Private)),
+        (&cc("max-age=60, no-cache"), false, Err(Refusal::NoCache)),
+        (&cc("max-age=60, no-cache=\"set-cookie\""), false, Err(Refusal::NoCache)),
+        (&cc("max-age=60 private"), false, Err(Refusal::Malformed)),
+        (
+            &[("cache-control", "max-age=60"), ("cache-control", "private")],
+            false,
+            Err(Refusal::Private),
+        ),
+        (&[("cache-control", "max-age=60"), ("set-cookie", "a=b")], false, Err(Refusal::SetCookie)),
+        (&[("cache-control", "max-age=60"), ("vary", "accept, *")], false, Err(Refusal::Vary)),
+        (
+            &[("cache-control", "max-age=60"), ("vary", "a"), ("vary", " *")],
+            false,
+            Err(Refusal::Vary),
+        ),
+        (&[("cache-control", "max-age=60"), ("vary", "a b")], false, Err(Refusal::Vary)),
+        (&[("cache-control", "max-age=60"), ("vary", "accept")], false, Ok(60)),
+        (
+            &[("cache-control", "max-age=60"), ("content-range", "bytes 0-1/2")],
+            false,
+            Err(Refusal::Partial),
+        ),
+        (
+            &[("cache-control", "max-age=60"), ("content-length", "1"), ("content-length", "2")],
+            false,
+            Err(Refusal::Incomplete),
+        ),
+        (
+            &[("cache-control", "max-age=60"), ("content-type", "application/grpc+proto")],
+            false,
+            Err(Refusal::Status),
+        ),
+        (&[("cache-control", "max-age=60"), ("age", "60")], false, Err(Refusal::Expired)),
+        (&[("cache-control", "max-age=60"), ("age", "59")], false, Ok(60)),
+        (&cc("max-age=0"), false, Err(Refusal::Expired)),
+        (&cc("public"), false, Err(Refusal::NoLifetime)),
+        (&[("last-modified", DATE)], false, Err(Refusal::NoLifetime)),
+        (&[("expires", "Sun, 06 Nov 1994 08:50:37 GMT")], false, Ok(60)),
+        (&[("expires", "0")], false, Err(Refusal::Expired)),
+        (
+            &[("expires", DATE), ("expires", "Sun, 06 Nov 1994 08:50:37 GMT")],
+            false,
+            Err(Refusal::Expired),
+        ),
+        (&[], false, Err(Refusal::NoLifetime)),
+    ] {
+        assert_eq!(judge("200", fields, authorized), expected, "{fields:?} {authorized}");
+    }
+    assert_eq!(judge("206", &cc("max-age=60"), false), Err(Refusal::Partial));
+}
+
+/// RFC 9111, 3.1: fields of the connection and of the transfer are not kept; the order of the others is.
+#[test]
+fn fields_that_are_kept() {
+    let headers = Headers::new(&[
+        (":status", "200"),
+        ("b", "1"),
+        ("connection", "close, X-Hop"),
+        ("x-hop", "1"),
+        ("keep-alive", "1"),
+        ("transfer-encoding", "chunked"),
+        ("content-length", "3"),
+        ("age", "5"),
+        ("proxy-authenticate", "x"),
+        ("x-envoy-upstream-service-time", "4"),
+        ("a", "2"),
+        ("b", "3"),
+    ]);
+    let kept = Headers::from_pairs(Response::read(&headers).stored_fields(&headers, ARRIVAL));
+    let kept: Vec<(&[u8], &[u8])> = kept.iter().collect();
+    let expected: [(&[u8], &[u8]); 4] =
+        [(b"b", b"1"), (b"a", b"2"), (b"b", b"3"), (b"date", DATE.as_bytes())];
+    assert_eq!(kept, expected);
+}
+
+/// RFC 9110, 4.2.3: URIs that are the same, and URIs that are not.
+#[test]
+fn keys() {
+    let key = |scheme: &str, host: &str, path: &str| {
+        primary(scheme.as_bytes(), host.as_bytes(), path.as_bytes())
+    };
+    let same = key("https", "example.com", "/a?b");
+    assert!(same.is_some());
+    for (scheme, host) in [
+        ("HTTPS", "example.com"),
+        ("https", "EXAMPLE.com"),
+        ("https", "example.com:443"),
+        ("https", "example.com:"),
+    ] {
+        assert_eq!(key(scheme, host, "/a?b"), same, "{scheme} {host}");
+    }
+    for (scheme, host, path) in [
+        ("http", "example.com", "/a?b"),
+        ("https", "example.com:80", "/a?b"),
+        ("https", "example.com.", "/a?b"),
+        ("https", "example.com", "/A?b"),
+        ("https", "example.com", "/a?B"),
+        ("https", "example.com", "/a"),
+        ("https", "example.com", "/%61?b"),
+        ("https", "example.co", "/a?b"),
+        ("https", "www.example.com", "/a?b"),
+    ] {
+        assert_ne!(key(scheme, host, path), same, "{scheme} {host} {path}");
+    }
+    assert_eq!(key("http", "[::1]:80", "/"), key("http", "[::1]", "/"));
+    assert_ne!(key("http", "::80", "/"), key("http", ":", "/"));
+    for (scheme, host, path) in [
+        ("", "a", "/"),
+        ("ftp", "a", "/"),
+        ("http", "", "/"),
+        ("http", ":80", "/"),
+        ("http", "a", ""),
+        ("http", "a", "*"),
+    ] {
+        assert_eq!(key(scheme, host, path), None, "{scheme} {host} {path}");
+    }
+}
+
+/// RFC 9111, 4.1: lines join, absent is not empty, names are compared without regard to case.
+#[test]
+fn variants() {
+    let mut vary = Vary::default();
+    vary.read(b"Accept-Encoding, X, ,accept-encoding");
+    vary.read(b"x");
+    let Vary::On(names) = vary else { panic!("two names") };
+    assert_eq!(names, ["accept-encoding", "x"]);
+    let of = |pairs: &[(&str, &str)]| variant_bytes(&names, &Headers::new(pairs));
+    assert_eq!(of(&[("x", "1"), ("x", "2")]), of(&[("x", "1, 2")]));
+    assert_eq!(of(&[("x", " 1 ")]), of(&[("y", "3"), ("x", "1")]));
+    assert_ne!(of(&[("x", "")]), of(&[]));
+    assert_ne!(of(&[("x", "1")]), of(&[("accept-encoding", "1")]));
+    assert_ne!(of(&[("x", "1")]), of(&[("x", "A")]));
+}
+
+/// RFC 9111, 4.3.2; RFC 9110, 13.1.2, 13.1.3.
+#[test]
+fn conditions() {
+    let stored = Headers::new(&[
+        ("etag", "W/\"a,b\""),
+        ("last-modified", DATE),
+        ("date", "Mon, 07 Nov 1994 08:49:37 GMT"),
+    ]);
+    for (request, expected) in [
+        (&[("if-none-match", "\"a,b\"")][..], true),
+        (&[("if-none-match", "W/\"a,b\"")], true),
+        (&[("if-none-match", "\"x\", W/\"y\" ,\"a,b\"")], true),
+        (&[("if-none-match", "\"x\""), ("if-none-match", "\"a,b\"")], true),
+        (&[("if-none-match", "*")], true),
+        (&[("if-none-match", "\"x\"")], false),
+        (&[("if-none-match", "a,b")], false),
+        (&[("if-none-match", "\"a,b")], false),
+        (&[("if-none-match", "w/\"a,b\"")], false),
+        (&[("if-none-match", "")], false),
+        (&[("if-none-match", "\"x\""), ("if-modified-since", DATE)], false),
+        (&[("if-modified-since", DATE)], true),
+        (&[("if-modified-since", "Sun, 06 Nov 1994 08:49:36 GMT")], false),
+        (&[("if-modified-since", "x")], false),
+        (&[("if-modified-since", DATE), ("if-modified-since", DATE)], false),
+        (&[], false),
+    ] {
+        assert_eq!(is_current(&Headers::new(request), &stored), expected, "{request:?}");
+    }
+    let undated = Headers::new(&[("date", DATE)]);
+    assert!(is_current(&Headers::new(&[("if-modified-since", DATE)]), &undated));
+    assert!(!is_current(&Headers::new(&[("if-none-match", "\"a\"")]), &undated));
+    assert!(is_current(&Headers::new(&[("if-none-match", "*")]), &undated));
+}
+
+/// Which requests the store is asked for, and which are left alone altogether.
+#[test]
+fn treatments() {
+    let treat = |method: &str, fields: &[(&str, &str)], end| {
+        let mut all =
+            vec![(":method", method), (":scheme", "http"), (":authority", "a"), (":path", "/")];
+        all.extend_from_slice(fields);
+        Request::read(&Headers::new(&all)).treatment(end)
+    };
+    assert_eq!(treat("GET", &[], true), Treatment::LookUp);
+    assert_eq!(treat("HEAD", &[("if-none-match", "\"a\"")], true), Treatment::LookUp);
+    assert_eq!(treat("GET", &[], false), Treatment::Forward(Decision::Bypass));
+    for name in ["range", "if-match", "if-unmodified-since", "if-range"] {
+        assert_eq!(
+            treat("GET", &[(name, "x")], true),
+            Treatment::Forward(Decision::Bypass),
+            "{name}"
+        );
+    }
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", "QUERY", "FOO"] {
+        assert_eq!(treat(method, &[], true), Treatment::Forward(Decision::Method), "{method}");
+    }
+    assert_eq!(treat("CONNECT", &[], false), Treatment::Untouched);
+    assert_eq!(treat("GET", &[("upgrade", "websocket")], true), Treatment::Untouched);
+    assert_eq!(treat("POST", &[("content-type", "application/grpc")], false), Treatment::Untouched);
+    let pragma = Request::read(&Headers::new(&[("pragma", "no-cache")]));
+    assert!(pragma.directives.no_cache);
+    let overruled =
+        Request::read(&Headers::new(&[("pragma", "no-cache"), ("cache-control", "max-age=1")]));
+    assert!(!overruled.directives.no_cache);
+}
