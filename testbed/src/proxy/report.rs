@@ -35,11 +35,21 @@ pub(super) fn front(arguments: &Arguments, envoy: &Envoy, listening: SocketAddr)
 
 /// What is in force, in the words that the filters said while they were configured.
 pub(super) fn in_force(configured: &[Message]) -> String {
-    let lines: Vec<String> = configured.iter().map(|said| format!("    {}", said.text)).collect();
+    let lines: Vec<String> =
+        configured.iter().map(|said| format!("    {}", summary(&said.text))).collect();
     if lines.is_empty() {
         return "  in force          (the filter said nothing about it)".to_owned();
     }
     format!("  in force\n{}", lines.join("\n"))
+}
+
+/// A filter's line without what the heading says already: that it is configured, and in the gateway.
+fn summary(text: &str) -> String {
+    match text.split_once(": configured ") {
+        Some(("gateway", parts)) => parts.to_owned(),
+        Some((filter, what)) => format!("{filter}: {what}"),
+        None => text.to_owned(),
+    }
 }
 
 /// An address that a client can use: one that stands for all is shown as loopback.
@@ -120,6 +130,15 @@ mod tests {
         assert_eq!(error.unwrap(), "envoy: 10:00:02.000 [critical] [wasm] Function failed");
         herald.close();
         assert_eq!(herald.hear(OPENED), None);
+    }
+
+    #[test]
+    fn a_summary_begins_with_the_filter_that_it_is_about() {
+        let alone = summary("rate-limit: configured rule a: 1 per 1s");
+        assert_eq!(alone, "rate-limit: rule a: 1 per 1s");
+        let within = summary("gateway: configured rate-limit: rule a: 1 per 1s");
+        assert_eq!(within, alone);
+        assert_eq!(summary("metrics: something else"), "metrics: something else");
     }
 
     #[test]

@@ -22,6 +22,9 @@ use crate::root::{module, root};
 /// How often a proxy that serves looks for a signal, for Envoy's end, and for the service.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// How long the last line of Envoy's start may take through the pipe.
+const READ_WITHIN: Duration = Duration::from_secs(5);
+
 /// Runs the proxy until a signal ends it.
 ///
 /// # Errors
@@ -107,7 +110,8 @@ fn signals() -> std::io::Result<Arc<AtomicBool>> {
 
 fn options(arguments: &Arguments, stop: &Arc<AtomicBool>, herald: &Herald) -> Options {
     // Requests on the terminal within a quarter of a second instead of Envoy's ten.
-    let args = ["--component-log-level", "wasm:info", "--file-flush-interval-msec", "250"];
+    let args =
+        ["--component-log-level", "wasm:info,main:info", "--file-flush-interval-msec", "250"];
     let herald = herald.clone();
     let hear = move |line: &str| {
         if let Some(news) = herald.hear(line) {
@@ -127,6 +131,9 @@ fn options(arguments: &Arguments, stop: &Arc<AtomicBool>, herald: &Herald) -> Op
 
 /// Says where, what and how, and whether the service answers.
 fn greet(arguments: &Arguments, envoy: &Envoy, herald: &Herald) -> Result<(), ProxyError> {
+    // Envoy may be ready before we have read what it wrote: all that the filters said at the start
+    // stands before this line.
+    envoy.log().wait_for(READ_WITHIN, |line| line.contains("starting main dispatch loop"));
     let lines = envoy.log().lines();
     let said: Vec<Message> = own_messages(lines.iter().map(String::as_str));
     say(&report::front(arguments, envoy, report::listening(envoy)?));
