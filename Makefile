@@ -30,23 +30,23 @@ proxy: modules programs setup-envoy ## Envoy with Weir before UPSTREAM=host:port
 	@$(PROGRAM)/weir-proxy $(call flag,upstream,$(UPSTREAM)) $(call flag,port,$(PORT)) \
 		$(call flag,filter,$(FILTER)) $(call flag,config,$(CONFIG)) $(call flag,workers,$(WORKERS))
 
-testbed: modules programs setup-envoy ## the local stack in containers, or as processes where there is no engine
+testbed: modules programs setup-envoy setup-stack ## the local stack in containers, or as processes where there is no engine
 	@$(PROGRAM)/weir-testbed up
 
 testbed-native: modules programs setup-envoy setup-redis setup-prometheus ## the local stack as plain processes
 	@$(PROGRAM)/weir-testbed native
 
-testbed-images: programs setup-envoy ## stand-ins for the images of the stack, built without a registry
+testbed-images: programs setup-envoy setup-debootstrap ## stand-ins for the images of the stack, built without a registry
 	@$(PROGRAM)/weir-testbed images
 
 testbed-down: programs ## stop the local stack and remove everything of it
 	@$(PROGRAM)/weir-testbed down
 
-demo: modules programs setup-envoy ## play a story against the local stack; PASS or FAIL for each step
+demo: modules programs setup-envoy setup-stack ## play a story against the local stack; PASS or FAIL for each step
 	@$(PROGRAM)/weir-demo
 
 check-config: setup-rust ## check a filter's configuration without Envoy: FILTER=rate-limit CONFIG=file
-	@cargo run $(TOOL) -p weir-$(or $(FILTER),gateway) --example check_config -- $(call flag,config,$(CONFIG))
+	@cargo run $(TOOL) -p weir-$(or $(FILTER),gateway) --example check_config -- $(if $(CONFIG),'$(CONFIG)')
 
 setup: ## bring what is missing on this machine; safe to repeat
 	@testbed/setup.sh
@@ -92,7 +92,7 @@ test-envoy: modules probe setup-envoy setup-h2load ## the shipped modules in a r
 test-tidy: setup-rust ## the rules of the house that a machine can check
 	@cargo test $(TESTS) -p weir-tests --test tidy
 
-test-testbed: modules programs setup-envoy ## the story against containers; kill, restart, leave nothing behind
+test-testbed: modules programs setup-envoy setup-debootstrap ## the story against containers; kill, restart, leave nothing behind
 	@$(PROGRAM)/weir-testbed test
 
 fmt: setup-rust ## format everything
@@ -107,7 +107,7 @@ doc: setup-rust ## the documentation of every crate; a broken link is an error
 	@RUSTDOCFLAGS='-D warnings' cargo doc $(TOOL) --workspace --no-deps
 
 costs: modules probe ## write the table of counted costs anew
-	@WEIR_BLESS=1 cargo test $(TESTS) -p weir-tests --test sim costs
+	@WEIR_BLESS=1 cargo test $(TESTS) -p weir-tests --test sim cost
 
 clean: ## remove what was built; what `make setup` brought stays
 	@cargo clean --quiet && rm -rf dist

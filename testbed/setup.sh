@@ -3,7 +3,8 @@
 #
 #   testbed/setup.sh [--quiet] [PART...]    without a part: all of them
 #
-# Parts: rust envoy redis prometheus h2load node wasm-bindgen, and debootstrap, which only `make testbed-images` needs.
+# Parts: rust envoy redis prometheus h2load node wasm-bindgen debootstrap (for the stack's images, where no registry is),
+# and stack: what the local stack needs as plain processes, unless there is an engine for containers.
 # System packages come from apt, with the rights to install (root, or sudo without a password).
 # Without them, or on another system, it names what to install and stops before it changes anything.
 # ENVOY=/path/to/envoy is used in place of the one that is fetched here.
@@ -17,14 +18,15 @@ ENVOY_SHA256_X86_64=a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf
 ENVOY_SHA256_AARCH64=55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea
 ENVOY_HOME=.tools/envoy-$ENVOY_VERSION
 
-ALL="rust envoy redis prometheus h2load node wasm-bindgen"
+ALL="rust envoy redis prometheus h2load node wasm-bindgen debootstrap"
 QUIET=no
 
 main() {
     if [ "${1:-}" = --quiet ]; then QUIET=yes && shift; fi
-    local parts=${*:-$ALL} part packages
+    local parts=" ${*:-$ALL} " part packages
+    parts=${parts/ stack / $(engine_is_there || echo redis prometheus) }
     for part in $parts; do
-        known "$part" || fail "no part \"$part\"; the parts are: $ALL debootstrap"
+        known "$part" || fail "no part \"$part\"; the parts are: $ALL stack"
     done
     packages=$(missing_packages $parts)
     require_rights "$packages"
@@ -35,7 +37,7 @@ main() {
 
 # === What each part is ===
 
-known() { case " $ALL debootstrap " in *" $1 "*) ;; *) return 1 ;; esac; }
+known() { case " $ALL " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 # The Debian packages that the given parts still need, on one line.
 missing_packages() {
@@ -50,6 +52,11 @@ missing_packages() {
         esac
     done
     echo $needed
+}
+
+# Whether containers can be started here: an engine that answers, and a Compose tool.
+engine_is_there() {
+    docker version >/dev/null 2>&1 && { docker compose version || docker-compose version; } >/dev/null 2>&1
 }
 
 # What no package manager call of ours brings: said here, before anything is changed.
@@ -134,7 +141,7 @@ bring_wasm_bindgen() {
     local version runner=.tools/bin/wasm-bindgen-test-runner
     version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
     if [ "$($runner --version 2>/dev/null)" != "wasm-bindgen-test-runner $version" ]; then
-        bring_rust
+        rust_is_there || bring_rust
         step "the wasm-bindgen test runner $version (about two minutes)"
         cargo install --quiet --locked --force --root .tools --version "$version" \
             wasm-bindgen-cli --bin wasm-bindgen-test-runner

@@ -120,7 +120,7 @@ fn without_the_rights_nothing_is_begun() {
             false,
             "setup: not allowed to install packages here; run this, then repeat:\n    \
              sudo apt-get update && sudo apt-get install --no-install-recommends \
-             redis-server prometheus nghttp2-client nodejs\n"
+             redis-server prometheus nghttp2-client nodejs debootstrap\n"
                 .to_owned()
         )
     );
@@ -200,12 +200,22 @@ fn an_envoy_of_ones_own_is_run_and_named() {
 }
 
 #[test]
+fn the_stack_needs_its_servers_only_where_no_engine_is() {
+    let (done, said) = Machine::new().setup(&["stack"], None);
+    assert!(!done);
+    assert!(said.ends_with("repeat this: redis-server prometheus\n"), "{said}");
+
+    let engine = Machine::new().with("docker", "");
+    assert_eq!(engine.setup(&["stack"], None), (true, String::new()));
+}
+
+#[test]
 fn an_unknown_part_is_answered_with_the_known_ones() {
     let (done, said) = Machine::new().setup(&["reddis"], None);
     assert!(!done);
     assert_eq!(
         said,
         "setup: no part \"reddis\"; the parts are: \
-         rust envoy redis prometheus h2load node wasm-bindgen debootstrap\n"
+         rust envoy redis prometheus h2load node wasm-bindgen debootstrap stack\n"
     );
 }
