@@ -108,7 +108,7 @@ impl Filter for ResponseCache {
             Verdict::Forward(decision) => {
                 let looked_up = !matches!(decision, Decision::Bypass | Decision::Method);
                 let may_store = looked_up && request.method == Method::Get;
-                let asked = x.now();
+                let asked = if may_store { x.now() } else { Nanos::ZERO };
                 *stream = Stream::Forwarded(Box::new(Forwarded {
                     decision,
                     request,
@@ -237,10 +237,7 @@ impl ResponseCache {
         }
         match self.store.invalidate(x.host(), key, x.now()) {
             Ok(changed) => self.meters.invalidated(x.host(), &changed),
-            Err(error) => {
-                log::warn!("response-cache: invalidation lost reason=\"{error}\"");
-                self.meters.refused(x.host(), Refusal::Store);
-            }
+            Err(_contended_or_refused) => self.meters.refused(x.host(), Refusal::Store),
         }
     }
 }

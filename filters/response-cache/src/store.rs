@@ -222,7 +222,7 @@ impl Store {
     fn empty_slots(&self, host: &dyn Host, bucket: u32, ways: &[usize]) {
         for idx in ways {
             if let Err(error) = host.shared_set(&self.slot_name(bucket, *idx), &[], None) {
-                log::error!("response-cache: slot not emptied: {error}");
+                log::debug!("response-cache: slot not emptied: {error}");
             }
         }
     }
