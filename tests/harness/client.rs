@@ -18,7 +18,8 @@ pub struct Connection {
 impl Connection {
     /// Connects.
     pub fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, TIMEOUT).expect("a listener on loopback answers");
+        let stream =
+            TcpStream::connect_timeout(&address, TIMEOUT).expect("a listener on loopback answers");
         stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout above zero is taken");
         stream.set_nodelay(true).expect("a socket takes the option");
         Self { stream: BufReader::new(stream) }
@@ -74,7 +75,12 @@ impl Request {
     /// A request for this target of `example.com`.
     pub fn new(method: &str, target: &str) -> Self {
         let host = (b"host".to_vec(), b"example.com".to_vec());
-        Self { method: method.to_owned(), target: target.to_owned(), fields: vec![host], body: Vec::new() }
+        Self {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            fields: vec![host],
+            body: Vec::new(),
+        }
     }
 
     /// A GET.

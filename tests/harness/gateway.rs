@@ -3,10 +3,10 @@
 //! The filter's configuration comes by ECDS from a file, so that a test can change it while requests run;
 //! everything else is static. What the files in `envoy/` say is tested from those files, not from here.
 
-use std::cell::Cell;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -55,8 +55,12 @@ impl Setup {
 
     /// The module for tests of the host, which never ships.
     pub fn probe(upstream: SocketAddr) -> Self {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root::root().join("target"), PathBuf::from);
-        Self { module: target.join("probe/weir_probe.wasm"), ..Self::new("probe", &json!({}), upstream) }
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| root::root().join("target"), PathBuf::from);
+        Self {
+            module: target.join("probe/weir_probe.wasm"),
+            ..Self::new("probe", &json!({}), upstream)
+        }
     }
 
     /// With this many workers.
@@ -88,7 +92,11 @@ impl Setup {
     /// # Errors
     /// What Envoy and the module say.
     pub fn try_start(self) -> Result<Gateway, StartError> {
-        assert!(self.module.is_file(), "there is no {}; run `make build probe`", self.module.display());
+        assert!(
+            self.module.is_file(),
+            "there is no {}; run `make build probe`",
+            self.module.display()
+        );
         let dir = tempfile::tempdir().expect("there is room for a temporary directory");
         if !self.is_static {
             publish(dir.path(), &self.module, &self.configuration, 1);
@@ -102,7 +110,7 @@ impl Setup {
         };
         let envoy = Envoy::start(&self.bootstrap(dir.path()), options)?;
         let address = envoy.listener("front").expect("the listener is in the bootstrap");
-        Ok(Gateway { envoy, address, module: self.module, dir, version: Cell::new(1) })
+        Ok(Gateway { envoy, address, module: self.module, dir, version: AtomicU32::new(1) })
     }
 
     /// Starts it.
@@ -162,7 +170,8 @@ impl Setup {
         if let Some(limit) = self.buffer_limit {
             listener["per_connection_buffer_limit_bytes"] = json!(limit);
         }
-        let address = json!({"address": self.upstream.ip().to_string(), "port_value": self.upstream.port()});
+        let address =
+            json!({"address": self.upstream.ip().to_string(), "port_value": self.upstream.port()});
         json!({
             "node": {"id": "test", "cluster": "test"},
             "stats_config": stats_config(),
@@ -200,7 +209,7 @@ pub struct Gateway {
     address: SocketAddr,
     module: PathBuf,
     dir: tempfile::TempDir,
-    version: Cell<u32>,
+    version: AtomicU32,
 }
 
 impl Gateway {
@@ -217,17 +226,25 @@ impl Gateway {
     /// Gives the filter another configuration; true if Envoy took it, false if it kept the old one.
     pub fn update(&self, configuration: &Value) -> bool {
         let counts = || {
-            let stats = self.envoy.stats("extension_config_discovery.http_filter").expect("the admin interface answers");
+            let stats = self
+                .envoy
+                .stats("extension_config_discovery.http_filter")
+                .expect("the admin interface answers");
             let sum = |name: &str| -> u64 {
-                stats.iter().filter(|(found, _)| found.ends_with(name)).map(|(_, value)| *value).sum()
+                stats
+                    .iter()
+                    .filter(|(found, _)| found.ends_with(name))
+                    .map(|(_, value)| *value)
+                    .sum()
             };
             (sum(".update_success"), sum(".update_rejected"))
         };
         let before = counts();
-        self.version.set(self.version.get() + 1);
-        publish(self.dir.path(), &self.module, &configuration.to_string(), self.version.get());
+        let version = self.version.fetch_add(1, Ordering::SeqCst) + 1;
+        publish(self.dir.path(), &self.module, &configuration.to_string(), version);
         let after = wait::until(PATIENCE, || Some(counts()).filter(|after| *after != before));
-        let after = after.unwrap_or_else(|| panic!("no word on the update\n{}", self.envoy.log_tail()));
+        let after =
+            after.unwrap_or_else(|| panic!("no word on the update\n{}", self.envoy.log_tail()));
         after.0 > before.0
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Order, duplicates and bytes are kept as they come: tests are about what proxies do to them.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 /// A message's header lines, in order, names in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,7 +66,8 @@ impl Message {
 /// A connection that is cut, or too slow for its read timeout.
 pub fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Message>> {
     let Some(start) = read_line(reader)? else { return Ok(None) };
-    let mut message = Message { start: String::from_utf8_lossy(&start).into_owned(), ..Message::default() };
+    let mut message =
+        Message { start: String::from_utf8_lossy(&start).into_owned(), ..Message::default() };
     loop {
         let line = read_line(reader)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         if line.is_empty() {
@@ -82,8 +83,15 @@ pub fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Message>> {
 ///
 /// # Errors
 /// A body that is cut short.
-pub fn read_body(reader: &mut impl BufRead, message: &mut Message, until_end: bool) -> io::Result<()> {
-    if message.field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
+pub fn read_body(
+    reader: &mut impl BufRead,
+    message: &mut Message,
+    until_end: bool,
+) -> io::Result<()> {
+    if message
+        .field("transfer-encoding")
+        .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
+    {
         return read_chunks(reader, message);
     }
     match message.field("content-length").map(str::parse) {

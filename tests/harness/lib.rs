@@ -6,5 +6,9 @@
     reason = "a harness that cannot go on fails the test, and says why"
 )]
 
+pub mod client;
 pub mod filters;
+pub mod gateway;
+pub mod http;
+pub mod origin;
 pub mod sim;

@@ -24,7 +24,8 @@ impl Act {
     /// A whole response with a length.
     pub fn response(status: u16, fields: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
-        let mut bytes = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.len()).into_bytes();
+        let mut bytes =
+            format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.len()).into_bytes();
         for (name, value) in fields {
             bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }

@@ -1,0 +1,119 @@
+//! The gateway: the four filters in their order, under one name.
+
+use kit::callbacks::Callbacks;
+use kit::config::Fields;
+use kit::exchange::{Answer, CallId};
+use kit::{Exchange, Filter, Flow, Host, Nanos};
+use weir_circuit_breaker::CircuitBreaker;
+use weir_metrics::Metrics;
+use weir_rate_limit::RateLimit;
+use weir_response_cache::ResponseCache;
+
+use crate::chain::Chain;
+use crate::section::{Section, Sectioned};
+
+/// The order of the filters, from the client to the upstream.
+type Filters = Chain<
+    Section<Metrics>,
+    Chain<Section<RateLimit>, Chain<Section<ResponseCache>, Section<CircuitBreaker>>>,
+>;
+
+/// All of Weir's filters in one.
+#[derive(Debug)]
+pub struct Gateway(Filters);
+
+impl Sectioned for Metrics {
+    const SECTION: &'static str = "metrics";
+}
+
+impl Sectioned for RateLimit {
+    const SECTION: &'static str = "rate_limit";
+}
+
+impl Sectioned for ResponseCache {
+    const SECTION: &'static str = "response_cache";
+}
+
+impl Sectioned for CircuitBreaker {
+    const SECTION: &'static str = "circuit_breaker";
+}
+
+/// The sections, in the order of the filters.
+const SECTIONS: [&str; 4] =
+    [Metrics::SECTION, RateLimit::SECTION, ResponseCache::SECTION, CircuitBreaker::SECTION];
+
+impl Filter for Gateway {
+    const NAME: &'static str = "gateway";
+    const CALLBACKS: Callbacks = Filters::CALLBACKS;
+    const TICK: Option<Nanos> = Filters::TICK;
+    type Config = <Filters as Filter>::Config;
+    type Stream = <Filters as Filter>::Stream;
+
+    fn read(fields: &mut Fields<'_>) -> Self::Config {
+        if !SECTIONS.iter().any(|section| fields.has(section)) {
+            fields.problem(
+                "configuration",
+                "no filter's section",
+                format_args!("at least one of {}", SECTIONS.join(", ")),
+                "add the section of a filter, or remove the gateway from the filter chain",
+            );
+        }
+        Filters::read(fields)
+    }
+
+    fn new(config: Self::Config, host: &dyn Host) -> Self {
+        Self(Filters::new(config, host))
+    }
+
+    fn summary(&self) -> Vec<String> {
+        self.0.summary()
+    }
+
+    fn on_request_headers(&self, stream: &mut Self::Stream, x: &dyn Exchange, end: bool) -> Flow {
+        self.0.on_request_headers(stream, x, end)
+    }
+
+    fn on_request_body(
+        &self,
+        stream: &mut Self::Stream,
+        x: &dyn Exchange,
+        size: usize,
+        end: bool,
+    ) -> Flow {
+        self.0.on_request_body(stream, x, size, end)
+    }
+
+    fn on_response_headers(&self, stream: &mut Self::Stream, x: &dyn Exchange, end: bool) -> Flow {
+        self.0.on_response_headers(stream, x, end)
+    }
+
+    fn on_response_body(
+        &self,
+        stream: &mut Self::Stream,
+        x: &dyn Exchange,
+        size: usize,
+        end: bool,
+    ) -> Flow {
+        self.0.on_response_body(stream, x, size, end)
+    }
+
+    fn on_response_trailers(&self, stream: &mut Self::Stream, x: &dyn Exchange) -> Flow {
+        self.0.on_response_trailers(stream, x)
+    }
+
+    fn on_log(&self, stream: &mut Self::Stream, x: &dyn Exchange) {
+        self.0.on_log(stream, x);
+    }
+
+    fn on_wake(&self, stream: &mut Self::Stream, x: &dyn Exchange) -> Flow {
+        self.0.on_wake(stream, x)
+    }
+
+    fn on_answer(&self, host: &dyn Host, id: CallId, answer: Answer) {
+        self.0.on_answer(host, id, answer);
+    }
+
+    fn on_tick(&self, host: &dyn Host) {
+        self.0.on_tick(host);
+    }
+}

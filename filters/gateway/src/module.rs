@@ -1,0 +1,3 @@
+//! The shell: this crate as a module of its own.
+
+kit::module!(crate::Gateway);

@@ -1,0 +1,12 @@
+//! What only a real Envoy can tell: loading, order, timeouts, resets, updates, statistics, several workers.
+#![cfg(test)]
+
+mod circuit_breaker;
+mod configuration;
+mod gateway;
+mod host;
+mod hostile;
+mod metrics;
+mod rate_limit;
+mod response_cache;
+mod shipped;

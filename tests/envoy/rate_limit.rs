@@ -1,0 +1,83 @@
+//! The limiter through a real Envoy: exact with any number of workers.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use harness::client::{Connection, Request};
+use harness::gateway::Setup;
+use harness::origin::Origin;
+use serde_json::json;
+
+#[test]
+fn concurrent_clients_of_one_key_get_exactly_the_quota() {
+    let origin = Origin::plain();
+    for workers in [1, 4] {
+        let configuration = json!({"rules": [
+            {"name": "round", "key": ["header:x-round"], "limits": [{"quota": 20, "window": "1h"}]},
+        ]});
+        let gateway =
+            Setup::new("rate-limit", &configuration, origin.address()).workers(workers).start();
+        for round in 0..25 {
+            let n_admitted = AtomicU32::new(0);
+            thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        let mut connection = Connection::open(gateway.address());
+                        let request = Request::get("/").field("x-round", round.to_string());
+                        for _ in 0..5 {
+                            let status = connection.ask(&request).unwrap().status();
+                            assert!(matches!(status, 200 | 429), "{status}");
+                            n_admitted.fetch_add(u32::from(status == 200), Ordering::SeqCst);
+                        }
+                    });
+                }
+            });
+            assert_eq!(n_admitted.into_inner(), 20, "{workers} workers, round {round}");
+        }
+        let limited = "weir_rate_limit_requests_total;rule=round;decision=";
+        assert_eq!(gateway.metric(&format!("{limited}admit")), 500);
+        assert_eq!(gateway.metric(&format!("{limited}limit")), 500);
+    }
+    assert_eq!(origin.hits(), 1000, "what is refused does not reach the service");
+}
+
+#[test]
+fn a_refused_client_is_told_when_to_come_back() {
+    let origin = Origin::plain();
+    let configuration =
+        json!({"rules": [{"name": "one", "limits": [{"quota": 1, "window": "1h"}]}]});
+    let gateway = Setup::new("rate-limit", &configuration, origin.address()).start();
+    assert_eq!(gateway.get("/").status(), 200);
+    let refused = gateway.get("/");
+    assert_eq!(refused.status(), 429);
+    assert_eq!(refused.field("x-weir-rate-limit"), Some("one"));
+    assert_eq!(refused.field("content-type"), Some("application/problem+json"));
+    let seconds: u32 = refused.field("retry-after").unwrap().parse().unwrap();
+    assert!((3590..=3600).contains(&seconds), "{seconds}");
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&refused.text()).unwrap()["violated-policies"],
+        json!(["one"])
+    );
+    let grpc = Request::new("POST", "/s/m")
+        .field("content-type", "application/grpc")
+        .body("")
+        .ask(gateway.address());
+    assert_eq!((grpc.status(), grpc.field("grpc-status")), (200, Some("8")));
+}
+
+#[test]
+fn the_address_is_the_one_that_envoy_resolved() {
+    let origin = Origin::plain();
+    let configuration =
+        json!({"rules": [{"name": "one", "limits": [{"quota": 1, "window": "1h"}]}]});
+    let gateway = Setup::new("rate-limit", &configuration, origin.address()).start();
+    let from = |addresses: &str| {
+        Request::get("/").field("x-forwarded-for", addresses).ask(gateway.address()).status()
+    };
+    assert_eq!(from("192.0.2.1"), 200);
+    assert_eq!(from("192.0.2.1"), 429);
+    assert_eq!(from("198.51.100.7, 192.0.2.1"), 429, "what a client put in front is not believed");
+    assert_eq!(from("192.0.2.2"), 200);
+    assert_eq!(from("2001:db8::1"), 200);
+    assert_eq!(from("2001:db8::2"), 429, "the same /64");
+}

@@ -1,0 +1,70 @@
+//! The files in `envoy/` as they stand: Envoy takes them, and the filter in them does its work.
+
+use std::fs;
+use std::net::SocketAddr;
+
+use harness::client::Request;
+use harness::origin::{Act, Origin};
+use serde_json::{Value, json};
+use weir_testbed::envoy::{Envoy, Options};
+use weir_testbed::{root, yaml};
+
+/// Puts free ports and the test's origin where the file names fixed ones; nothing else is changed.
+fn placed(mut bootstrap: Value, upstream: SocketAddr) -> Value {
+    let root = root::root();
+    bootstrap["admin"]["address"]["socket_address"]["port_value"] = json!(0);
+    for listener in bootstrap["static_resources"]["listeners"].as_array_mut().unwrap() {
+        listener["address"]["socket_address"]["port_value"] = json!(0);
+        for filter in listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
+            .as_array_mut()
+            .unwrap()
+        {
+            if let Some(file) =
+                filter.pointer_mut("/typed_config/config/vm_config/code/local/filename")
+            {
+                *file = json!(root.join(file.as_str().unwrap()));
+            }
+        }
+    }
+    for cluster in bootstrap["static_resources"]["clusters"].as_array_mut().unwrap() {
+        for endpoint in
+            cluster["load_assignment"]["endpoints"][0]["lb_endpoints"].as_array_mut().unwrap()
+        {
+            endpoint["endpoint"]["address"]["socket_address"] =
+                json!({"address": upstream.ip().to_string(), "port_value": upstream.port()});
+        }
+    }
+    bootstrap
+}
+
+#[test]
+fn every_file_starts_and_serves() {
+    let origin = Origin::start(|request| {
+        Act::response(200, &[("cache-control", "max-age=600")], request.target())
+    });
+    let mut served = Vec::new();
+    let mut files: Vec<_> = fs::read_dir(root::root().join("envoy"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    for path in files
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+    {
+        let bootstrap = placed(yaml::read(&path).unwrap(), origin.address());
+        let options = Options { workers: 2, ..Options::default() };
+        let envoy = Envoy::start(&bootstrap, options)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let address = envoy.listeners().unwrap().first().unwrap().address;
+        for _ in 0..2 {
+            let answer = Request::get("/").ask(address);
+            assert_eq!((answer.status(), answer.text().as_str()), (200, "/"), "{name}");
+        }
+        let ours = envoy.stats("wasmcustom.weir_").unwrap();
+        assert!(!ours.is_empty(), "{name}: no metric of ours");
+        served.push(name);
+    }
+    assert_eq!(served, ["circuit-breaker", "gateway", "metrics", "rate-limit", "response-cache"]);
+}
