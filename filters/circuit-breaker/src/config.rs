@@ -20,7 +20,7 @@ pub const N_RULES: RangeInclusive<usize> = 1..=64;
 pub const NAME_LENGTHS: RangeInclusive<usize> = 1..=64;
 /// Breakers that the table is made for.
 pub const MAX_BREAKERS: RangeInclusive<u32> = 1..=16_384;
-/// More clusters than most gateways have; 72 KiB of shared memory.
+/// More clusters than most gateways have; 64 KiB of shared memory.
 pub const DEFAULT_MAX_BREAKERS: u32 = 64;
 /// Failures in a row that open.
 pub const CONSECUTIVE: RangeInclusive<u32> = 1..=100_000;
@@ -160,8 +160,11 @@ impl Config {
 
 impl Rule {
     fn read(fields: &mut Fields<'_>) -> Self {
-        let name =
-            fields.parsed("name", "1 to 64 letters, digits, \"-\", \"_\" or \".\"", parse_name);
+        let name = fields.parsed(
+            "name",
+            "1 to 64 letters, digits, \"-\", \"_\" or \".\", such as \"payments\"",
+            parse_name,
+        );
         let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
         let scopes = [("cluster", Per::Cluster), ("route", Per::Route), ("rule", Per::Rule)];
         let per = fields.optional_choice("per", &scopes).unwrap_or_default();
@@ -189,8 +192,8 @@ fn read_settings(fields: &mut Fields<'_>) -> Settings {
     }));
     if consecutive.is_none() && ratio.is_none() {
         fields.problem(
-            "consecutive.enabled",
-            "false, and ratio.enabled false too",
+            "consecutive",
+            "enabled: false here and in ratio",
             "at least one of them on",
             "remove the rule if it is to open no breaker",
         );
@@ -266,7 +269,7 @@ fn parse_name(text: &str) -> Result<String, &'static str> {
     if is_plain && NAME_LENGTHS.contains(&text.len()) {
         Ok(text.to_owned())
     } else {
-        Err("rename it")
+        Err("leave the other characters out: the name is part of metrics and answers")
     }
 }
 

@@ -1,4 +1,5 @@
 //! The machine and its parts, row by row; the same on wasm32.
+#![cfg(test)]
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,5 @@
 //! The filter on a host in memory, with two workers.
+#![cfg(test)]
 
 mod common;
 
@@ -7,6 +8,9 @@ use kit::exchange::Attribute;
 use kit::fake::FakeExchange;
 use kit::filter::{Filter, Flow};
 use weir_circuit_breaker::filter::Stream;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn header<'a>(reply: &'a kit::Reply, name: &str) -> &'a str {
     let found = reply.headers.iter().find(|(found, _)| found == name);

@@ -4,6 +4,7 @@
 //! A request is a little program of atomic operations on the shared cell (get, compare-and-swap) and the gauge
 //! (read, add). The explorer runs any next operation of any request, lets time pass, lets one worker die,
 //! and visits every state that can be reached; in each the invariants are checked.
+#![cfg(all(test, not(target_arch = "wasm32")))]
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,5 @@
 //! Laws of the machine over any sequence of events at any instants.
+#![cfg(all(test, not(target_arch = "wasm32")))]
 
 use kit::Nanos;
 use kit::table::Entry;
