@@ -7,9 +7,14 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod circuit_breaker;
 mod conformance;
 mod cost;
+mod gateway;
 mod guests;
 mod host;
 mod hostile;
+mod metrics;
 mod probe;
+mod rate_limit;
+mod response_cache;

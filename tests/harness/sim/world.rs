@@ -77,6 +77,19 @@ impl World {
         self.metrics().get(name).copied().unwrap_or(0)
     }
 
+    /// The sum of a family's series whose names carry all of these labels, such as `("rule", "general")`.
+    #[must_use]
+    pub fn series(&self, family: &str, labels: &[(&str, &str)]) -> u64 {
+        let fits = |name: &str| {
+            let carried: Vec<&str> = name.split(';').collect();
+            carried.first() == Some(&family)
+                && labels
+                    .iter()
+                    .all(|(label, value)| carried.contains(&format!("{label}={value}").as_str()))
+        };
+        self.metrics().iter().filter(|(name, _)| fits(name)).map(|(_, value)| value).sum()
+    }
+
     /// All metrics by name.
     #[must_use]
     pub fn metrics(&self) -> BTreeMap<String, u64> {
