@@ -99,7 +99,21 @@ impl Fill {
         {
             return Err(Refusal::Incomplete);
         }
-        self.reserve(body)
+        let room = as_u64(self.stored.body.capacity());
+        if body <= room {
+            return Ok(());
+        }
+        // What is leased is what is allocated: all of an announced body, else twice what there was.
+        let wanted = match self.length {
+            Length::Bytes(announced) => announced,
+            Length::Unknown | Length::Invalid => {
+                room.saturating_mul(2).min(self.max_bytes.saturating_sub(self.head)).max(body)
+            }
+        };
+        self.reserve(wanted)?;
+        let more = wanted.saturating_sub(as_u64(self.stored.body.len()));
+        self.stored.body.reserve_exact(usize::try_from(more).unwrap_or(0));
+        Ok(())
     }
 
     /// Takes a chunk, for which room was made; `size` is what it should have.
@@ -109,11 +123,6 @@ impl Fill {
     pub fn push(&mut self, chunk: &[u8], size: usize) -> Result<(), Refusal> {
         if chunk.len() != size {
             return Err(Refusal::Incomplete);
-        }
-        if self.stored.body.is_empty()
-            && let Length::Bytes(announced) = self.length
-        {
-            self.stored.body.reserve_exact(usize::try_from(announced).unwrap_or(0));
         }
         self.stored.body.extend_from_slice(chunk);
         Ok(())

@@ -1,0 +1,155 @@
+//! The store while another worker comes in between the steps of a fill.
+#![cfg(test)]
+
+use std::cell::RefCell;
+
+use kit::exchange::{Call, Waker};
+use kit::fake::FakeHost;
+use kit::headers::Headers;
+use kit::meter::{Kind, Meter, MetricId};
+use kit::shared::{SetError, SharedData, Versioned};
+use kit::{Host, Nanos};
+use weir_response_cache::store::{Found, Geometry, Opened, Store};
+use weir_response_cache::stored::Stored;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const ONE_BUCKET: Geometry = Geometry { n_buckets: 1, bucket_bytes: 10_000, max_variants: 8 };
+const T0: Nanos = Nanos::from_secs(100);
+
+fn open(geometry: Geometry) -> (FakeHost, Store) {
+    let host = FakeHost::default();
+    let (store, opened) = Store::open(&host, "t", geometry);
+    assert_eq!(opened, Opened::Empty);
+    (host, store)
+}
+
+fn response(key: &str, lifetime: u64, size: usize) -> Stored {
+    Stored {
+        generation: 0,
+        key: key.into(),
+        names: Vec::new(),
+        variant: Vec::new(),
+        received: T0.0,
+        initial_age: 0,
+        lifetime: Nanos::from_secs(lifetime).0,
+        for_authorized: false,
+        status: 200,
+        fields: Headers::default().as_pairs().to_vec(),
+        body: vec![b'x'; size],
+    }
+}
+
+fn put(store: &Store, host: &FakeHost, stored: Stored) {
+    store.put(host, stored, T0, T0).unwrap();
+}
+
+fn has(store: &Store, host: &FakeHost, key: &str) -> bool {
+    matches!(store.find(host, key.as_bytes(), &Headers::default(), T0), Found::Fresh(stored) if stored.key == key.as_bytes())
+}
+
+/// What another worker does.
+type Meddle<'a> = &'a dyn Fn(&FakeHost);
+
+/// A host on which another worker comes in between: just before the first slot is written.
+struct Meddled<'a> {
+    host: &'a FakeHost,
+    meddle: RefCell<Option<Meddle<'a>>>,
+}
+
+impl SharedData for Meddled<'_> {
+    fn shared_get(&self, key: &str) -> Option<Versioned> {
+        self.host.shared_get(key)
+    }
+
+    fn shared_set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<(), SetError> {
+        if key.contains("/s") && !value.is_empty() {
+            let meddle = self.meddle.take();
+            meddle.iter().for_each(|meddle| meddle(self.host));
+        }
+        self.host.shared_set(key, value, version)
+    }
+}
+
+impl Meter for Meddled<'_> {
+    fn define(&self, kind: Kind, name: &str) -> Option<MetricId> {
+        self.host.define(kind, name)
+    }
+
+    fn add(&self, metric: MetricId, offset: i64) {
+        self.host.add(metric, offset);
+    }
+
+    fn record(&self, metric: MetricId, value: u64) {
+        self.host.record(metric, value);
+    }
+
+    fn read(&self, metric: MetricId) -> u64 {
+        self.host.read(metric)
+    }
+}
+
+impl Host for Meddled<'_> {
+    fn now(&self) -> Nanos {
+        self.host.now()
+    }
+
+    fn wall(&self) -> Nanos {
+        self.host.wall()
+    }
+
+    fn random(&self) -> u64 {
+        self.host.random()
+    }
+
+    fn wake(&self, waker: &Waker) {
+        self.host.wake(waker);
+    }
+
+    fn call(&self, call: Call) {
+        self.host.call(call);
+    }
+}
+
+/// Two workers want the same way: whoever writes last, nobody is served what is not his, and no byte is left over.
+#[test]
+fn a_way_that_goes_to_another_meanwhile_is_served_to_nobody() {
+    for (first, second) in [("a", "b"), ("a", "a")] {
+        let (host, store) = open(Geometry { bucket_bytes: 5_000, ..ONE_BUCKET });
+        put(&store, &host, response("full", 5, 4_000));
+        let meddle = |host: &FakeHost| {
+            put(&store, host, response(second, 90, 4_100));
+        };
+        let meddled = Meddled { host: &host, meddle: RefCell::new(Some(&meddle)) };
+        store.put(&meddled, response(first, 60, 4_200), T0, T0).unwrap();
+        for key in ["full", first, second] {
+            if let Found::Fresh(found) = store.find(&host, key.as_bytes(), &Headers::default(), T0)
+            {
+                assert_eq!((found.key.as_slice(), found.body.len()), (second.as_bytes(), 4_100));
+            }
+        }
+        let in_slots: usize = host
+            .shared_keys()
+            .iter()
+            .filter(|name| name.contains("/s"))
+            .map(|name| host.shared_get(name).unwrap().value.len())
+            .sum();
+        assert_eq!(in_slots, 0, "what was written late is gone");
+        put(&store, &host, response(first, 60, 10));
+        assert!(has(&store, &host, first));
+    }
+}
+
+/// A change that comes between claim and slot: what was claimed before it is not served after it.
+#[test]
+fn an_invalidation_between_claim_and_slot_wins() {
+    let (host, store) = open(ONE_BUCKET);
+    let meddle = |host: &FakeHost| {
+        store.invalidate(host, b"a", T0).unwrap();
+    };
+    let meddled = Meddled { host: &host, meddle: RefCell::new(Some(&meddle)) };
+    store.put(&meddled, response("a", 60, 100), T0, T0).unwrap();
+    assert_eq!(store.find(&host, b"a", &Headers::default(), T0), Found::Nothing);
+    assert!(host.shared_bytes() < 2_200, "the slot is empty");
+}
