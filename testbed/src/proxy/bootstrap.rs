@@ -74,7 +74,7 @@ fn listener(a: &Arguments, module: &Path, configuration: &str, logs_requests: bo
     let manager = manager(a, module, configuration, logs_requests);
     json!({
         "name": LISTENER,
-        "address": socket_address(&a.listen.to_string(), a.port),
+        "address": listen_address(a),
         // What a slow client or service may make us hold, per connection and direction.
         "per_connection_buffer_limit_bytes": 1 << 20,
         "filter_chains": [{"filters": [{
@@ -203,6 +203,16 @@ fn overload_manager() -> Value {
     })
 }
 
+/// Where the listener stands; all addresses of IPv6 are meant to include those of IPv4.
+fn listen_address(a: &Arguments) -> Value {
+    let both = a.listen.is_ipv6() && a.listen.is_unspecified();
+    json!({"socket_address": {
+        "address": a.listen.to_string(),
+        "port_value": a.port,
+        "ipv4_compat": both,
+    }})
+}
+
 fn socket_address(address: &str, port: u16) -> Value {
     json!({"socket_address": {"address": address, "port_value": port}})
 }
@@ -260,6 +270,16 @@ mod tests {
         assert_eq!(manager["xff_num_trusted_hops"], 0);
         let behind = made("--upstream h:1 --trusted-hops 2");
         assert_eq!(at(&behind, MANAGER)["xff_num_trusted_hops"], 2);
+    }
+
+    #[test]
+    fn all_addresses_of_ipv6_include_those_of_ipv4() {
+        let compat = |listen: &str| {
+            let made = made(&format!("--upstream h:1 --listen {listen}"));
+            at(&made, "/static_resources/listeners/0/address/socket_address/ipv4_compat").clone()
+        };
+        assert_eq!(compat("::"), true);
+        assert_eq!((compat("::1"), compat("0.0.0.0")), (json!(false), json!(false)));
     }
 
     #[test]

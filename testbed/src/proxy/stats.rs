@@ -49,6 +49,8 @@ fn buckets(unit: &str, bounds: &[f64]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::root;
+    use std::path::Path;
 
     #[test]
     fn every_label_has_its_tag() {
@@ -58,6 +60,25 @@ mod tests {
         assert!(
             tags.iter().any(|tag| tag["tag_name"] == "rule" && tag["regex"] == "(;rule=([^;]*))")
         );
+    }
+
+    /// The `stats_tags` of a bootstrap in the tree.
+    fn shipped(path: &Path) -> Vec<Value> {
+        let bootstrap = crate::yaml::read(path).unwrap();
+        let tags = bootstrap["stats_config"]["stats_tags"].as_array();
+        tags.unwrap_or_else(|| panic!("{} has no stats_tags", path.display())).clone()
+    }
+
+    #[test]
+    fn the_examples_lift_out_labels_that_there_are() {
+        let ours = stats_config()["stats_tags"].as_array().unwrap().clone();
+        let examples = std::fs::read_dir(root().join("envoy")).unwrap();
+        let paths = examples.map(|entry| entry.unwrap().path());
+        for path in paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")) {
+            for tag in shipped(&path) {
+                assert!(ours.contains(&tag), "{}: {tag}", path.display());
+            }
+        }
     }
 
     #[test]
