@@ -72,7 +72,7 @@ fn the_answerer_follows_from_status_and_details() {
         (504, "response_timeout", "envoy"),
         (404, "route_not_found", "envoy"),
         (200, "direct_response", "envoy"),
-        (429, "weir_rate_limited", "weir"),
+        (429, "weir_limited", "weir"),
         (503, "weir_circuit_open", "weir"),
         (200, "weir_", "weir"),
         (200, "weirdo", "envoy"),
@@ -97,7 +97,7 @@ fn a_response_that_the_client_cut_short_is_whose_it_was() {
 
 #[test]
 fn nothing_asks_for_the_upstream_while_the_details_tell() {
-    for (status, details) in [(200, "via_upstream"), (429, "weir_rate_limited"), (404, "direct")] {
+    for (status, details) in [(200, "via_upstream"), (429, "weir_limited"), (404, "direct")] {
         Labels::of(&facts(status, details), Status::Class, || panic!("{details}"));
     }
 }

@@ -10,9 +10,9 @@ use weir_metrics::policy::{self, Facts, Labels};
 use weir_metrics::series::{Sample, Table};
 
 const DETAILS: [&str; 5] =
-    ["via_upstream", "weir_rate_limited", "route_not_found", "downstream_remote_disconnect", ""];
+    ["via_upstream", "weir_limited", "route_not_found", "downstream_remote_disconnect", ""];
 
-type Exchange = (Option<Vec<u8>>, Option<Vec<u8>>, u64, usize);
+type Exchange = (Option<Vec<u8>>, Option<Vec<u8>>, u64, &'static str);
 
 /// Few routes and methods that occur often, and any bytes at all.
 fn exchange() -> impl Strategy<Value = Exchange> {
@@ -20,7 +20,12 @@ fn exchange() -> impl Strategy<Value = Exchange> {
         prop_oneof![Just(b"GET".to_vec()), any::<Vec<u8>>(), any::<[u8; 1]>().prop_map(Vec::from)]
     };
     let status = prop_oneof![Just(0), 100..600_u64, any::<u64>()];
-    (proptest::option::of(word()), proptest::option::of(word()), status, 0..DETAILS.len())
+    (
+        proptest::option::of(word()),
+        proptest::option::of(word()),
+        status,
+        proptest::sample::select(&DETAILS[..]),
+    )
 }
 
 fn facts(exchange: &Exchange) -> Facts<'_> {
@@ -29,7 +34,7 @@ fn facts(exchange: &Exchange) -> Facts<'_> {
         route: route.as_deref(),
         method: method.as_deref(),
         status: *status,
-        details: DETAILS[*details].as_bytes(),
+        details: details.as_bytes(),
     }
 }
 
