@@ -30,6 +30,8 @@ fn start(arguments: &str) -> Running {
 fn start_in(root: &Path, arguments: &str) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir-proxy"));
     command.env("WEIR_ROOT", root).env("ENVOY", binary().unwrap());
+    // What a killed proxy cannot remove stays out of the machine's own directory.
+    command.env("TMPDIR", env!("CARGO_TARGET_TMPDIR"));
     command.args(arguments.split_whitespace());
     Running::start("weir-proxy", command, Settings::default()).unwrap()
 }
