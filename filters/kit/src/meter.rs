@@ -240,6 +240,17 @@ mod tests {
     }
 
     #[test]
+    fn values_that_read_the_same_in_a_name_are_one_series() {
+        let host = FakeHost::default();
+        let family = Family::new(Kind::Counter, "weir_x_total", &["a", "b"], 2);
+        for values in [["x;b=y", "z"], ["x_b=y", "z"], ["x\0b=y", "z"]] {
+            let (metric, is_overflow) = family.series(&host, &values);
+            assert!(metric.is_some() && !is_overflow);
+        }
+        assert_eq!(host.metric_names(), ["weir_x_total;a=x_b=y;b=z"]);
+    }
+
+    #[test]
     fn counters_add_up_over_workers() {
         let host = FakeHost::default();
         let (a, b) = (Counter::new(&host, "n", &[]), Counter::new(&host, "n", &[]));
