@@ -9,4 +9,5 @@ mod hostile;
 mod metrics;
 mod rate_limit;
 mod response_cache;
+mod scenarios;
 mod shipped;

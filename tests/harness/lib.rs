@@ -1,6 +1,7 @@
 //! What the functional tests stand on: a simulated host, and what both hosts share.
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::panic,
     reason = "a harness that cannot go on fails the test, and says why"
@@ -11,4 +12,5 @@ pub mod filters;
 pub mod gateway;
 pub mod http;
 pub mod origin;
+pub mod scenarios;
 pub mod sim;

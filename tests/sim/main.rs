@@ -18,3 +18,4 @@ mod metrics;
 mod probe;
 mod rate_limit;
 mod response_cache;
+mod scenarios;
