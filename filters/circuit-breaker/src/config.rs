@@ -11,8 +11,8 @@ use kit::matching::Matcher;
 use kit::units::Ratio;
 
 use crate::backoff::OpenTime;
-use crate::breaker::{ProbeMethods, Probing, RatioTrip, Settings};
 use crate::permits::MAX_AT_ONCE;
+use crate::settings::{ProbeMethods, Probing, RatioTrip, Settings};
 
 /// Rules of one filter.
 pub const N_RULES: RangeInclusive<usize> = 1..=64;

@@ -23,7 +23,7 @@
 //!
 //! # Reading order
 //!
-//! [`window`], [`backoff`] and [`permits`] are the parts, [`breaker`] is the machine, [`evidence`] says what
+//! [`window`], [`backoff`] and [`permits`] are the parts, [`settings`] are what rules say, [`breaker`] is the machine, [`evidence`] says what
 //! a failure is: all pure. [`entry`] packs a breaker, [`policy`] lets all workers share it,
 //! [`filter`] speaks to the host.
 
@@ -39,6 +39,7 @@ mod module;
 pub mod permits;
 pub mod policy;
 pub mod report;
+pub mod settings;
 pub mod signals;
 pub mod unit;
 pub mod window;

@@ -16,8 +16,9 @@ use kit::shared::UpdateError;
 use kit::table::{Place, Table, Verb};
 use kit::{Host, Nanos};
 
-use crate::breaker::{Breaker, Decision, Effects, Event, Refusal, Settings, State};
+use crate::breaker::{Breaker, Decision, Effects, Event, Refusal, State};
 use crate::config::Per;
+use crate::settings::Settings;
 use crate::signals;
 
 /// Slots of the table per configured breaker: buckets of eight are then full once in some thousand tables.

@@ -3,8 +3,8 @@
 
 use kit::units::Ratio;
 use kit::{Filter, Nanos, config};
-use weir_circuit_breaker::breaker::ProbeMethods;
 use weir_circuit_breaker::config::{OnFailure, Per};
+use weir_circuit_breaker::settings::ProbeMethods;
 use weir_circuit_breaker::{CircuitBreaker, Config};
 
 #[cfg(target_arch = "wasm32")]

@@ -4,7 +4,8 @@
 //! A request is a little program of atomic operations on the shared cell (get, compare-and-swap) and the gauge
 //! (read, add). The explorer runs any next operation of any request, lets time pass, lets one worker die,
 //! and visits every state that can be reached; in each the invariants are checked.
-#![cfg(all(test, not(target_arch = "wasm32")))]
+#![cfg(test)]
+#![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,9 +13,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use kit::Nanos;
 use kit::units::Ratio;
 use weir_circuit_breaker::backoff::OpenTime;
-use weir_circuit_breaker::breaker::{
-    Breaker, Decision, Effects, Event, ProbeMethods, Probing, Settings, State, Ticket,
-};
+use weir_circuit_breaker::breaker::{Breaker, Decision, Effects, Event, State, Ticket};
+use weir_circuit_breaker::settings::{ProbeMethods, Probing, Settings};
 
 fn secs(n: u8) -> Nanos {
     Nanos::from_secs(u64::from(n))
@@ -146,12 +146,10 @@ impl World {
     fn store(&mut self, breaker: Breaker) {
         self.breaker = breaker;
         for request in &mut self.requests {
-            match request {
-                Request::Raise { is_fresh, .. } => *is_fresh = false,
-                Request::Swap { event, now, raised, .. } => {
-                    *request = Request::Read { event: *event, now: *now, raised: *raised };
-                }
-                _ => {}
+            if let Request::Raise { is_fresh, .. } = request {
+                *is_fresh = false;
+            } else if let Request::Swap { event, now, raised, .. } = request {
+                *request = Request::Read { event: *event, now: *now, raised: *raised };
             }
         }
     }
@@ -169,13 +167,11 @@ impl World {
     fn check(&self, settings: &Settings) {
         let is_out = i8::from(self.breaker.state != State::Closed);
         assert!(self.gauge >= is_out, "{self:?}");
-        let probes = self.requests.iter().filter(|request| match request {
-            Request::Passing(Ticket { admitted_at, permit: Some(_) }) => {
-                secs(self.now) < admitted_at.saturating_add(settings.probes.lease)
-            }
-            _ => false,
+        let n_probes = self.requests.iter().filter(|request| {
+            matches!(request, Request::Passing(Ticket { admitted_at, permit: Some(_) })
+                if secs(self.now) < admitted_at.saturating_add(settings.probes.lease))
         });
-        assert!(probes.count() <= usize::from(settings.probes.at_once), "{self:?}");
+        assert!(n_probes.count() <= usize::from(settings.probes.at_once), "{self:?}");
         self.check_exit(settings);
     }
 

@@ -1,0 +1,111 @@
+//! The parts of the machine, row by row: back-off, window, permits, evidence; the same on wasm32.
+#![cfg(test)]
+
+use std::ops::RangeInclusive;
+
+use kit::Nanos;
+use kit::units::Ratio;
+use weir_circuit_breaker::backoff::OpenTime;
+use weir_circuit_breaker::evidence::{Ending, Evidence, judge};
+use weir_circuit_breaker::permits::Permits;
+use weir_circuit_breaker::window::{Tally, Window};
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+fn secs(n: u64) -> Nanos {
+    Nanos::from_secs(n)
+}
+
+#[test]
+fn open_times_double_and_chance_only_adds() {
+    let open = OpenTime { base: secs(2), max: secs(60), jitter: Ratio::from_percent(50) };
+    for (n_opens, plain) in [(0, 2), (1, 4), (4, 32), (5, 60), (40, 60), (255, 60)] {
+        assert_eq!(open.plain(n_opens), secs(plain));
+    }
+    assert_eq!(open.lucky(0, 0), secs(2));
+    assert_eq!(open.lucky(0, 1 << 63), Nanos::from_millis(2_500));
+    assert!(open.lucky(0, u64::MAX) < secs(3));
+}
+
+#[test]
+fn a_window_forgets_bucket_by_bucket() {
+    let (length, mut window) = (secs(10), Window::default());
+    for at in [100, 101, 109] {
+        window.record(length, secs(at), at == 101);
+    }
+    let rows = [(109, 3, 1), (110, 2, 1), (111, 1, 0), (118, 1, 0), (119, 0, 0), (10_000, 0, 0)];
+    for (at, n_ended, n_failed) in rows {
+        assert_eq!(window.tally(length, secs(at)), Tally { n_ended, n_failed }, "at {at} s");
+    }
+    window.record(length, secs(105), true);
+    assert_eq!(window.tally(length, secs(109)), Tally { n_ended: 4, n_failed: 2 });
+    window.record(length, secs(5), true);
+    assert_eq!(window.tally(length, secs(5)), Tally { n_ended: 1, n_failed: 1 });
+}
+
+#[test]
+fn permits_are_counted_and_have_their_own_ids() {
+    let (lease, mut permits) = (secs(30), Permits::default());
+    assert_eq!(permits.take(2, lease, secs(0)), Some(1));
+    assert_eq!(permits.take(2, lease, secs(1)), Some(2));
+    assert_eq!(permits.take(2, lease, secs(2)), None);
+    permits.put_back(7);
+    assert_eq!(permits.take(2, lease, secs(2)), None);
+    permits.put_back(1);
+    assert_eq!(permits.take(2, lease, secs(3)), Some(3));
+    assert_eq!(permits.take(2, lease, secs(31)), Some(4), "the second ran out");
+    permits.last_id = u32::MAX;
+    permits.put_back(3);
+    assert_eq!(permits.take(2, lease, secs(31)), Some(1), "zero is no id");
+}
+
+struct Row(u64, &'static str, u64);
+
+impl Ending for Row {
+    fn has_details(&self, details: &[u8]) -> bool {
+        self.1.as_bytes() == details
+    }
+
+    fn status(&self) -> u64 {
+        self.2
+    }
+
+    fn flags(&self) -> u64 {
+        self.0
+    }
+}
+
+#[test]
+fn only_the_upstream_can_fail() {
+    let statuses: [RangeInclusive<u16>; 2] = [500..=503, 599..=599];
+    let rows = [
+        (Row(0, "via_upstream", 200), Evidence::Success),
+        (Row(0, "via_upstream", 429), Evidence::Success),
+        (Row(0, "via_upstream", 404), Evidence::Success),
+        (Row(0, "via_upstream", 500), Evidence::Failure),
+        (Row(0, "via_upstream", 503), Evidence::Failure),
+        (Row(0, "via_upstream", 504), Evidence::Success),
+        (Row(0, "via_upstream", 599), Evidence::Failure),
+        (Row(0x8000, "via_upstream", 500), Evidence::Failure),
+        (Row(0x2, "no_healthy_upstream", 503), Evidence::Failure),
+        (Row(0x4, "response_timeout", 504), Evidence::Failure),
+        (Row(0x4, "response_timeout", 200), Evidence::Failure),
+        (Row(0x20, "upstream_reset_before_response_started{x}", 503), Evidence::Failure),
+        (Row(0x40, "upstream_reset_before_response_started{x}", 503), Evidence::Failure),
+        (Row(0x80_0000, "upstream_reset_after_response_started{x}", 200), Evidence::Failure),
+        (Row(0x4000, "downstream_remote_disconnect", 0), Evidence::Nothing),
+        (Row(0x4000, "downstream_remote_disconnect", 200), Evidence::Nothing),
+        (Row(0x4004, "downstream_remote_disconnect", 0), Evidence::Nothing),
+        (Row(0x1000_0000, "http2.remote_reset", 200), Evidence::Nothing),
+        (Row(0x100, "route_not_found", 404), Evidence::Nothing),
+        (Row(0x80, "upstream_overflow", 503), Evidence::Nothing),
+        (Row(0, "direct_response", 500), Evidence::Nothing),
+        (Row(0, "weir_circuit_open", 503), Evidence::Nothing),
+        (Row(0, "", 503), Evidence::Nothing),
+        (Row(0, "via_upstream", u64::MAX), Evidence::Success),
+    ];
+    for (row, expected) in rows {
+        assert_eq!(judge(&row, &statuses), expected, "{:#x} {} {}", row.0, row.1, row.2);
+    }
+}
