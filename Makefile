@@ -2,7 +2,7 @@
 
 FILTERS := rate-limit response-cache circuit-breaker metrics gateway
 PURE    := weir-kit $(FILTERS:%=weir-%)
-NATIVE  := $(PURE) weir-testbed
+NATIVE  := $(PURE) weir-testbed weir-upstream
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 
 # The programs and tests share one profile, so that nothing is compiled twice for them.
@@ -70,10 +70,10 @@ probe: linked-probe packer
 	@$(PROGRAM)/weir-pack --quiet --out $(TARGET)/probe $(LINKED)/weir_probe.wasm
 
 packer: setup-rust
-	@cargo build $(TOOL) -p weir-testbed --bin weir-pack
+	@cargo build $(TOOL) -p weir-testbed -p weir-upstream --bin weir-pack
 
 programs: setup-rust
-	@cargo build $(TOOL) -p weir-testbed --bins
+	@cargo build $(TOOL) -p weir-testbed -p weir-upstream --bins
 
 test: test-unit test-wasm test-sim test-envoy test-tidy ## every test that needs no container engine
 
@@ -81,7 +81,7 @@ test-unit: modules setup-envoy ## native tests of the filters and of the program
 	@cargo test $(TESTS) $(NATIVE:%=-p %)
 
 test-wasm: setup-rust setup-node setup-wasm-bindgen ## the same logic on wasm32, under Node
-	@cargo test $(TESTS) $(WASM) $(PURE:%=-p %)
+	@cargo test $(TESTS) $(WASM) --tests $(PURE:%=-p %)
 
 test-sim: modules probe ## the shipped modules in a simulated host, with counted costs
 	@cargo test $(TESTS) -p weir-tests --test sim
