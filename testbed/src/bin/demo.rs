@@ -1,11 +1,10 @@
 //! `weir-demo`: the story of the local stack.
-#![allow(clippy::print_stdout, reason = "a program that talks to the person at the terminal")]
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use weir_testbed::demo;
-use weir_testbed::stack::run::Stop;
+use weir_testbed::stack::run::{Stop, tell};
 use weir_testbed::stack::state::Kind;
 
 /// Plays a story against the running testbed, or against one that it starts: each step PASS or FAIL.
@@ -37,7 +36,7 @@ fn main() -> ExitCode {
     };
     say(&format!("the testbed runs as {how}, the gateway is http://{}\n", found.state.gateway));
     let report = demo::play(&found.state, &stop);
-    println!();
+    tell("");
     say(&report.summary());
     // The stack that was started for the story ends here.
     drop(found);
@@ -45,5 +44,5 @@ fn main() -> ExitCode {
 }
 
 fn say(text: &str) {
-    println!("demo: {text}");
+    tell(&format!("demo: {text}"));
 }

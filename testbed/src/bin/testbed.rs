@@ -1,9 +1,5 @@
 //! `weir-testbed`: the local stack, as containers or as plain processes.
-#![allow(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a program that talks to the person at the terminal, and tells how long the start took"
-)]
+#![allow(clippy::disallowed_methods, reason = "a program that tells how long the start took")]
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,7 +12,7 @@ use weir_testbed::stack::engine::Engine;
 use weir_testbed::stack::images::{self, Source};
 use weir_testbed::stack::lever;
 use weir_testbed::stack::native::{Control, Native};
-use weir_testbed::stack::run::Stop;
+use weir_testbed::stack::run::{Stop, tell};
 use weir_testbed::stack::settings::{Ports, Settings};
 use weir_testbed::stack::state::{Kind, State};
 use weir_testbed::stack::trouble::Trouble;
@@ -59,7 +55,9 @@ fn main() -> ExitCode {
         .map_err(|e| Trouble::Setting { name: "signals".to_owned(), why: e.to_string() })
         .and_then(|stop| perform(&options.task, &stop));
     match outcome {
-        Ok(()) | Err(Trouble::Stopped) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::SUCCESS,
+        // What the shell says of a program that Ctrl-C ended before its work was done.
+        Err(Trouble::Stopped) => ExitCode::from(130),
         Err(trouble) => {
             eprintln!("testbed: {trouble}");
             ExitCode::FAILURE
@@ -95,7 +93,11 @@ fn up(engine: Engine, stop: &Stop) -> Result<(), Trouble> {
     let project = settings.project()?.to_owned();
     images::ensure(&settings, Source::Registry, stop, say)?;
     let containers = Containers::new(engine, settings.clone());
-    // What an earlier run may have left, so that its ports and its settings do not count.
+    if containers.health()?.values().any(|state| state != "exited") {
+        let why = "containers of this name are running; stop them with `make testbed-down`";
+        return Err(Trouble::Setting { name: project, why: why.to_owned() });
+    }
+    // What an earlier run may have left behind.
     containers.down()?;
     settings.check_ports_free()?;
     let outcome = containers.up(stop, say).and_then(|()| {
@@ -172,36 +174,33 @@ fn need_module() -> Result<(), Trouble> {
 }
 
 fn welcome(state: &State, took: Duration) {
-    let State { gateway, admin, prometheus, .. } = state;
-    println!("\ntestbed: all is healthy after {:.0} s\n", took.as_secs_f64());
-    println!("  gateway      http://{gateway}");
-    println!("  Envoy admin  http://{admin}");
-    println!("  Prometheus   http://{prometheus}");
-    for (idx, upstream) in state.upstreams.iter().enumerate() {
-        println!("  upstream-{}   http://{upstream}", idx + 1);
-    }
-    println!("\nTry:");
-    println!(
-        "  curl http://{gateway}/hello                                  three times: each instance answers"
-    );
-    println!(
-        "  for i in 1 2 3 4 5 6; do curl -i http://{gateway}/limited -H 'x-demo-run: me'; done"
-    );
-    println!(
-        "  curl -i http://{gateway}/cached/page?max-age=60              twice: a miss, then a hit with Age"
-    );
-    println!("  for i in 1 2 3 4 5 6; do curl -i http://{gateway}/fragile/status/503; done");
-    if let Some(first) = state.upstreams.first() {
-        println!(
-            "  curl http://{first}/_control -d '{{\"ill\":true}}'            takes upstream-1 out of the balancing"
-        );
-    }
-    println!(
-        "  make demo                                                    plays all of it and checks it"
-    );
-    println!("\nCtrl-C stops and removes everything.");
+    let State { gateway, admin, prometheus, upstreams, .. } = state;
+    let instances: String = upstreams
+        .iter()
+        .enumerate()
+        .map(|(idx, upstream)| format!("  upstream-{}   http://{upstream}\n", idx + 1))
+        .collect();
+    let first = upstreams.first().map(ToString::to_string).unwrap_or_default();
+    tell(&format!(
+        "
+testbed: all is healthy after {took:.0?}
+
+  gateway      http://{gateway}
+  Envoy admin  http://{admin}
+  Prometheus   http://{prometheus}
+{instances}
+Try:
+  balancing    curl http://{gateway}/hello
+  limit        for i in 1 2 3 4 5 6; do curl -i http://{gateway}/limited -H 'x-demo-run: me'; done
+  cache        for i in 1 2; do curl -i 'http://{gateway}/cached/page?max-age=60'; done
+  breaker      for i in 1 2 3 4 5 6; do curl -i http://{gateway}/fragile/status/503; done
+  an ill one   curl http://{first}/_control -d '{{\"ill\":true}}'
+  all of it    make demo
+
+Ctrl-C stops and removes everything."
+    ));
 }
 
 fn say(text: &str) {
-    println!("testbed: {text}");
+    tell(&format!("testbed: {text}"));
 }

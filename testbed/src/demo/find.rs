@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::process::{Echo, Running, Settings as ProcessSettings};
 use crate::stack::health;
-use crate::stack::run::Stop;
+use crate::stack::run::{Stop, tell};
 use crate::stack::settings::{Ports, Settings};
 use crate::stack::state::{Kind, State};
 use crate::stack::trouble::Trouble;
@@ -71,7 +71,6 @@ fn running() -> Result<Option<State>, Trouble> {
     Ok(is_up.then_some(state))
 }
 
-#[allow(clippy::print_stdout, reason = "what the started program says")]
 fn told(line: &str) {
-    println!("  {line}");
+    tell(&format!("  {line}"));
 }

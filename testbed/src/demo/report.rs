@@ -1,7 +1,6 @@
 //! What was done, what was seen, PASS or FAIL.
-#![allow(clippy::print_stdout, reason = "the story is told to the person at the terminal")]
 
-use crate::stack::run::Stop;
+use crate::stack::run::{Stop, tell};
 
 /// How many steps went well, and which did not.
 #[derive(Debug, Default)]
@@ -17,34 +16,34 @@ pub struct Step(());
 impl Step {
     /// Says what was done.
     pub fn did(&self, text: &str) {
-        println!("     did   {text}");
+        tell(&format!("     did   {text}"));
     }
 
     /// Says what was seen.
     pub fn saw(&self, text: &str) {
-        println!("     saw   {text}");
+        tell(&format!("     saw   {text}"));
     }
 }
 
 impl Report {
-    /// Tells one step; what `tell` returns as an error is why it failed. Nothing is told once the user asked to stop.
+    /// Tells one step; what `play` returns as an error is why it failed. Nothing is told once the user asked to stop.
     pub fn step(
         &mut self,
         title: &str,
         stop: &Stop,
-        tell: impl FnOnce(&Step) -> Result<(), String>,
+        play: impl FnOnce(&Step) -> Result<(), String>,
     ) {
         if stop.is_asked() {
             return;
         }
-        println!("{:>3}  {title}", self.n_passed + self.failed.len() + 1);
-        match tell(&Step(())) {
+        tell(&format!("{:>3}  {title}", self.n_passed + self.failed.len() + 1));
+        match play(&Step(())) {
             Ok(()) => {
-                println!("     PASS");
+                tell("     PASS");
                 self.n_passed += 1;
             }
             Err(why) => {
-                println!("     FAIL  {why}");
+                tell(&format!("     FAIL  {why}"));
                 self.failed.push(title.to_owned());
             }
         }

@@ -1,5 +1,6 @@
 //! Running commands to their end, unless the user asks to stop.
 
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -55,6 +56,11 @@ impl Stop {
         });
         found
     }
+}
+
+/// Writes a line to standard output; a terminal that was closed must not keep us from tidying up.
+pub fn tell(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// The command as one would type it.

@@ -64,6 +64,26 @@ mod tests {
     use super::super::super::settings::{Ports, Settings};
     use super::*;
 
+    /// Whole numbers and fractions of one value are one number.
+    fn as_fractions(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Number(number) => *value = number.as_f64().unwrap().into(),
+            serde_json::Value::Array(items) => items.iter_mut().for_each(as_fractions),
+            serde_json::Value::Object(fields) => fields.values_mut().for_each(as_fractions),
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::String(_) => {
+            }
+        }
+    }
+
+    #[test]
+    fn metrics_are_shown_as_by_the_proxy() {
+        let mut bootstrap = yaml::read(&compose_file::folder().join("envoy/envoy.yaml")).unwrap();
+        let mut expected = crate::proxy::stats::stats_config();
+        as_fractions(&mut bootstrap["stats_config"]);
+        as_fractions(&mut expected);
+        assert_eq!(bootstrap["stats_config"], expected);
+    }
+
     #[test]
     fn envoys_bootstrap_names_no_container_afterwards() {
         let settings = Settings::read(Ports::Free).unwrap();
@@ -75,7 +95,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let argument = with_file("/etc/weir/envoy.yaml", &rewrite, folder.path()).unwrap();
         let text = std::fs::read_to_string(argument).unwrap();
-        for left in ["0.0.0.0", "upstream-", "/opt/weir", "10000", "9901", "8080"] {
+        for left in [
+            "0.0.0.0",
+            "upstream-",
+            "/opt/weir",
+            "\"port_value\": 10000",
+            "\"port_value\": 9901",
+            "\"port_value\": 8080",
+        ] {
             assert!(!text.contains(left), "{left} is still in the bootstrap");
         }
         assert!(text.contains("weir_gateway.wasm"));
