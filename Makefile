@@ -84,7 +84,7 @@ test-wasm: setup-rust setup-node setup-wasm-bindgen ## the same logic on wasm32,
 	@cargo test $(TESTS) $(WASM) --tests $(PURE:%=-p %)
 
 test-sim: modules probe ## the shipped modules in a simulated host, with counted costs
-	@cargo test $(TESTS) -p weir-tests --test sim
+	@cargo test $(TESTS) -p weir-tests --lib --test sim
 
 test-envoy: modules probe setup-envoy setup-h2load ## the shipped modules in a real Envoy
 	@cargo test $(TESTS) -p weir-tests --test envoy
