@@ -5,9 +5,10 @@
 //! - An answer made in the response phase goes straight to the client.
 //! - The log phase reaches every filter, also those that never saw the request.
 //!
-//! A chain of more is a chain whose inner filter is a chain.
+//! A chain of more is a chain whose inner filter is a chain, never its outer one:
+//! answers find their filter by the name of the outer.
 
-use kit::callbacks::Callbacks;
+use kit::callbacks::{Callback, Callbacks};
 use kit::config::Fields;
 use kit::exchange::{Answer, CallId};
 use kit::{Exchange, Filter, Flow, Host, Nanos};
@@ -72,7 +73,9 @@ impl<O: Filter, I: Filter> Chain<O, I> {
 
 impl<O: Filter, I: Filter> Filter for Chain<O, I> {
     const NAME: &'static str = "chain";
-    const CALLBACKS: Callbacks = O::CALLBACKS.union(I::CALLBACKS);
+    /// Requests too, whoever asks for them: they tell how far in a response begins.
+    const CALLBACKS: Callbacks =
+        O::CALLBACKS.union(I::CALLBACKS).union(Callbacks::of(&[Callback::RequestHeaders]));
     const TICK: Option<Nanos> = shorter(O::TICK, I::TICK);
     type Config = (O::Config, I::Config);
     type Stream = Streams<O::Stream, I::Stream>;
@@ -169,8 +172,12 @@ impl<O: Filter, I: Filter> Filter for Chain<O, I> {
     }
 
     fn on_tick(&self, host: &dyn Host) {
-        self.outer.on_tick(host);
-        self.inner.on_tick(host);
+        if O::TICK.is_some() {
+            self.outer.on_tick(host);
+        }
+        if I::TICK.is_some() {
+            self.inner.on_tick(host);
+        }
     }
 }
 

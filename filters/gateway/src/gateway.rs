@@ -51,8 +51,7 @@ impl Filter for Gateway {
 
     fn read(fields: &mut Fields<'_>) -> Self::Config {
         if !SECTIONS.iter().any(|section| fields.has(section)) {
-            fields.problem(
-                "configuration",
+            fields.own_problem(
                 "no filter's section",
                 format_args!("at least one of {}", SECTIONS.join(", ")),
                 "add the section of a filter, or remove the gateway from the filter chain",

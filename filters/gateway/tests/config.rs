@@ -1,0 +1,95 @@
+//! What the configuration reader says, whole.
+#![cfg(test)]
+
+use kit::{Filter, config};
+use weir_gateway::Gateway;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+/// Every line, as in the log.
+fn lines(text: &str) -> Vec<String> {
+    let refused = config::load(Gateway::NAME, text.as_bytes(), Gateway::read).err();
+    refused.iter().flat_map(config::Problems::lines).collect()
+}
+
+const CLOSING: &str =
+    "the filter will not start, Envoy keeps its previous configuration or refuses to boot";
+
+#[test]
+fn any_one_section_is_enough() {
+    for text in [
+        r#"{"metrics": {}}"#,
+        r#"{"rate_limit": {"rules": [{"name": "general", "limits": [{"quota": 1, "window": "1s"}]}]}}"#,
+        r#"{"response_cache": {}}"#,
+        r#"{"circuit_breaker": {"rules": [{"name": "all"}]}}"#,
+    ] {
+        assert_eq!(lines(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn a_gateway_without_a_filter_is_refused() {
+    assert_eq!(
+        lines("{}"),
+        [
+            "gateway: configuration: found no filter's section, allowed at least one of metrics, rate_limit, response_cache, circuit_breaker; add the section of a filter, or remove the gateway from the filter chain",
+            &format!("gateway: configuration rejected (1 problem); {CLOSING}"),
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_section_is_refused_with_the_name_that_was_meant() {
+    assert_eq!(
+        lines(r#"{"metrics": {}, "rate-limit": {"rules": []}, "responsecache": {}, "redis": {}}"#),
+        [
+            r#"gateway: rate-limit: unknown field; did you mean "rate_limit"?"#,
+            r#"gateway: responsecache: unknown field; did you mean "response_cache"?"#,
+            "gateway: redis: unknown field; remove it, the fields here are metrics, rate_limit, response_cache, circuit_breaker",
+            &format!("gateway: configuration rejected (3 problems); {CLOSING}"),
+        ]
+    );
+    assert_eq!(
+        lines(r#"{"rate_limits": {}}"#),
+        [
+            "gateway: configuration: found no filter's section, allowed at least one of metrics, rate_limit, response_cache, circuit_breaker; add the section of a filter, or remove the gateway from the filter chain",
+            r#"gateway: rate_limits: unknown field; did you mean "rate_limit"?"#,
+            &format!("gateway: configuration rejected (2 problems); {CLOSING}"),
+        ]
+    );
+}
+
+#[test]
+fn problems_of_all_sections_come_at_once_each_with_its_path() {
+    assert_eq!(
+        lines(
+            r#"{"metrics": {"max_series": 0},
+                "rate_limit": {"rules": [{"name": "general", "limits": [{"quota": 0, "window": "1m"}]}]},
+                "response_cache": {"max_object": 5},
+                "circuit_breaker": {"rules": [{"name": "all", "per": "host"}]}}"#
+        ),
+        [
+            "gateway: metrics.max_series: found 0, allowed 1 to 10000; raise it to at least 1, zero does not mean off",
+            "gateway: rate_limit.rules[0].limits[0].quota: found 0, allowed 1 to 1000000000; raise it to at least 1, zero does not mean off",
+            r#"gateway: response_cache.max_object: found 5, allowed 1KiB to 4MiB; write it in quotes with a unit, such as "64KiB""#,
+            r#"gateway: circuit_breaker.rules[0].per: found "host", allowed "cluster", "route", "rule"; choose one of them"#,
+            &format!("gateway: configuration rejected (4 problems); {CLOSING}"),
+        ]
+    );
+}
+
+#[test]
+fn a_section_is_an_object_and_null_does_not_mean_off() {
+    for (value, found) in [("true", "true"), ("null", "null"), ("[]", "a list")] {
+        assert_eq!(
+            lines(&format!(r#"{{"metrics": {value}}}"#)),
+            [
+                format!(
+                    "gateway: metrics: found {found}, allowed an object; put the fields in {{ }}"
+                ),
+                format!("gateway: configuration rejected (1 problem); {CLOSING}"),
+            ]
+        );
+    }
+}
