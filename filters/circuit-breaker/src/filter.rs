@@ -157,7 +157,7 @@ impl CircuitBreaker {
     }
 
     fn tell(&self, host: &dyn Host, rule: &Rule, unit: &Unit, transition: &Transition) {
-        self.units.show(host, unit, transition);
+        self.units.show(host, &self.breakers, unit, transition);
         let line = report::line(rule, &unit.scope, transition);
         log::log!(report::level(transition), "{}: {line}", signals::NAME);
     }

@@ -20,6 +20,9 @@ use crate::signals::{self, Ended, Word};
 /// Pairs of states between which a breaker can change.
 const N_TRANSITIONS: usize = 4;
 
+/// How often a worker looks whether the state that it showed still is: changes are seconds apart.
+const MAX_LOOKS: u32 = 4;
+
 /// One breaker as a worker sees it.
 #[derive(Debug)]
 pub struct Unit {
@@ -84,13 +87,24 @@ impl Units {
         unit
     }
 
-    /// Counts a change of state that was this worker's, and shows the new one.
-    pub fn show(&self, host: &dyn Host, unit: &Unit, transition: &Transition) {
-        let (from, to) = (signals::state(transition.from), signals::state(transition.to));
+    /// Counts a change of state that was this worker's, and shows the state that is.
+    ///
+    /// Another worker may have changed it again and shown that already, so what was shown is compared with
+    /// what is stored: the last to look leaves the truth.
+    pub fn show(&self, host: &dyn Host, breakers: &Breakers, unit: &Unit, change: &Transition) {
+        let (from, to) = (signals::state(change.from), signals::state(change.to));
         if let (Some(metric), _) = self.transitions.series(host, &[&unit.label, from, to]) {
             host.add(metric, 1);
         }
-        unit.show(host, transition.to);
+        let mut shown = change.to;
+        for _ in 0..MAX_LOOKS {
+            unit.show(host, shown);
+            let is = breakers.find(host, unit.place).unwrap_or_default().state;
+            if is == shown {
+                return;
+            }
+            shown = is;
+        }
     }
 }
 

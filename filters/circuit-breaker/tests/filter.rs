@@ -7,7 +7,11 @@ use common::{ABORTED, BROKEN, CONFIG, End, Gateway, OK, filter};
 use kit::exchange::Attribute;
 use kit::fake::FakeExchange;
 use kit::filter::{Filter, Flow};
+use weir_circuit_breaker::CircuitBreaker;
+use weir_circuit_breaker::breaker::{Cause, State, Transition};
 use weir_circuit_breaker::filter::Stream;
+use weir_circuit_breaker::policy::Breakers;
+use weir_circuit_breaker::unit::Units;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -271,4 +275,19 @@ fn the_summary_says_what_is_in_force() {
           or 50% failures of at least 10 requests in 1m, for 10s up to 10m; \
           closes after 2 successful probes, 1 at a time"]
     );
+}
+
+#[test]
+fn the_gauge_shows_what_is_and_not_what_a_slow_worker_last_knew() {
+    let gateway = Gateway::new(1, CONFIG);
+    gateway.open();
+    let config =
+        kit::config::load("circuit-breaker", CONFIG.as_bytes(), CircuitBreaker::read).unwrap();
+    let (host, rule) = (&gateway.host, &config.rules[0]);
+    let (breakers, units) = (Breakers::open(host, 64), Units::new(1, 64));
+    let unit = units.meet(host, &breakers, 0, rule, b"pay");
+    let cause = Cause::Recovered { n_successes: 2 };
+    let old = Transition { from: State::HalfOpen, to: State::Closed, cause };
+    units.show(host, &breakers, &unit, &old);
+    assert_eq!(gateway.metric("state;breaker=shop/pay"), 2);
 }

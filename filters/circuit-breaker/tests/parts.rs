@@ -5,9 +5,12 @@ use std::ops::RangeInclusive;
 
 use kit::Nanos;
 use kit::units::Ratio;
+use weir_circuit_breaker::Config;
 use weir_circuit_breaker::backoff::OpenTime;
+use weir_circuit_breaker::breaker::{Cause, State, Transition};
 use weir_circuit_breaker::evidence::{Ending, Evidence, judge};
 use weir_circuit_breaker::permits::Permits;
+use weir_circuit_breaker::report;
 use weir_circuit_breaker::window::{Tally, Window};
 
 #[cfg(target_arch = "wasm32")]
@@ -107,5 +110,40 @@ fn only_the_upstream_can_fail() {
     ];
     for (row, expected) in rows {
         assert_eq!(judge(&row, &statuses), expected, "{:#x} {} {}", row.0, row.1, row.2);
+    }
+}
+
+#[test]
+fn a_change_of_state_is_one_line_with_cause_and_numbers() {
+    let json = br#"{"rules": [{"name": "shop"}, {"name": "all", "per": "rule"}]}"#;
+    let config = kit::config::load("circuit-breaker", json, Config::read).unwrap();
+    let retry_in = Nanos::from_micros(63_250_499);
+    let rows = [
+        (
+            (State::Closed, State::Open, Cause::Consecutive { n_failed: 5, retry_in }),
+            "opened rule=shop cluster=pay cause=consecutive failures=5/5 retry_in=1m3s250ms",
+        ),
+        (
+            (State::Closed, State::Open, Cause::Ratio { n_failed: 6, n_ended: 11, retry_in }),
+            "opened rule=shop cluster=pay cause=ratio failures=6/11 threshold=50% retry_in=1m3s250ms",
+        ),
+        (
+            (State::HalfOpen, State::Open, Cause::ProbeFailed { n_opens: 2, retry_in }),
+            "opened rule=shop cluster=pay cause=probe_failed openings=2 retry_in=1m3s250ms",
+        ),
+        (
+            (State::Open, State::HalfOpen, Cause::ProbeDue { open_for: secs(60) }),
+            "half-open rule=shop cluster=pay cause=probe_due open_for=1m",
+        ),
+        (
+            (State::HalfOpen, State::Closed, Cause::Recovered { n_successes: 2 }),
+            "closed rule=shop cluster=pay cause=recovered successes=2",
+        ),
+    ];
+    for ((from, to, cause), expected) in rows {
+        let change = Transition { from, to, cause };
+        assert_eq!(report::line(&config.rules[0], "pay", &change), expected);
+        let without_scope = expected.replace("rule=shop cluster=pay", "rule=all");
+        assert_eq!(report::line(&config.rules[1], "", &change), without_scope);
     }
 }
