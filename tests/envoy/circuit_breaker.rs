@@ -9,7 +9,7 @@ use harness::origin::{Act, Origin};
 use serde_json::{Value, json};
 use weir_testbed::wait;
 
-fn rules(rule: Value) -> Value {
+fn rules(rule: &Value) -> Value {
     let mut merged =
         json!({"name": "all", "consecutive": {"failures": 3}, "ratio": {"enabled": false}});
     for (field, value) in rule.as_object().unwrap() {
@@ -44,7 +44,7 @@ fn await_state(gateway: &Gateway, expected: u64) {
 fn it_opens_and_nothing_gets_through() {
     for workers in [1, 4] {
         let (origin, _) = patient();
-        let configuration = rules(json!({"open": {"time": "1h", "max_time": "1h"}}));
+        let configuration = rules(&json!({"open": {"time": "1h", "max_time": "1h"}}));
         let gateway = Setup::new("circuit-breaker", &configuration, origin.address())
             .workers(workers)
             .start();
@@ -70,7 +70,7 @@ fn it_probes_and_closes_when_the_service_is_well() {
     for workers in [1, 4] {
         let (origin, is_ill) = patient();
         let configuration = rules(
-            json!({"open": {"time": "200ms", "max_time": "400ms", "jitter": "0%"}, "probes": {"successes": 2}}),
+            &json!({"open": {"time": "200ms", "max_time": "400ms", "jitter": "0%"}, "probes": {"successes": 2}}),
         );
         let gateway = Setup::new("circuit-breaker", &configuration, origin.address())
             .workers(workers)
@@ -99,7 +99,7 @@ fn it_probes_and_closes_when_the_service_is_well() {
 fn a_hanging_service_is_probed_by_one_request_at_a_time() {
     let (origin, _) = patient();
     let configuration =
-        rules(json!({"open": {"time": "100ms", "max_time": "100ms", "jitter": "0%"}}));
+        rules(&json!({"open": {"time": "100ms", "max_time": "100ms", "jitter": "0%"}}));
     let gateway =
         Setup::new("circuit-breaker", &configuration, origin.address()).workers(4).start();
     for _ in 0..3 {
@@ -127,7 +127,7 @@ fn a_hanging_service_is_probed_by_one_request_at_a_time() {
 #[test]
 fn connections_that_fail_count_and_what_the_client_does_wrong_does_not() {
     let origin = Origin::start(|_request| Act::Cut(Vec::new()));
-    let configuration = rules(json!({"open": {"time": "1h", "max_time": "1h"}}));
+    let configuration = rules(&json!({"open": {"time": "1h", "max_time": "1h"}}));
     let gateway = Setup::new("circuit-breaker", &configuration, origin.address()).start();
     for _ in 0..3 {
         gateway.get("/");

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::thread;
-use std::time::Instant;
 
 use harness::client::{Connection, Request};
 use harness::gateway::{Gateway, PATIENCE, Setup};
@@ -129,12 +128,11 @@ fn a_stream_that_sleeps_in_a_vm_that_traps_ends_with_the_idle_timeout() {
     let origin = Origin::plain();
     let gateway = Setup::probe(origin.address()).start();
     let mut sleeper = Connection::open(gateway.address());
-    let start = Instant::now();
     sleeper.send(&order("sleep=1").to_bytes()).unwrap();
     wait::until(PATIENCE, || (say(&gateway, "wake=2") == "empty").then_some(()))
         .expect("the probe answers");
     assert_eq!(order("trap").ask(gateway.address()).status(), 503);
-    let answer = sleeper.receive(false).map_or(0, |message| message.status());
-    assert!([0, 408, 503, 504].contains(&answer), "{answer}");
-    assert!(start.elapsed() < PATIENCE, "the idle timeout of the harness is 5 s");
+    // The client waits for 10 s; the idle timeout of the harness is 5 s.
+    let answer = sleeper.receive(false).unwrap().status();
+    assert!(matches!(answer, 503 | 504), "{answer}");
 }

@@ -49,7 +49,7 @@ fn counters_equal_what_was_sent() {
 #[test]
 fn durations_and_bytes_are_there_and_the_client_names_no_series() {
     let origin = Origin::plain();
-    let gateway = Setup::new("metrics", &json!({}), origin.address()).start();
+    let gateway = Setup::new("metrics", &json!({"bytes": true}), origin.address()).start();
     let mut connection = Connection::open(gateway.address());
     for n in 0..50 {
         let request = Request::new(&format!("M{n}"), &format!("/{n}"))

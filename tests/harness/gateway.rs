@@ -155,6 +155,8 @@ impl Setup {
             "normalize_path": true,
             "merge_slashes": true,
             "stream_idle_timeout": "5s",
+            // Methods that Envoy does not know reach the filters too.
+            "http_protocol_options": {"allow_custom_methods": true},
             "max_request_headers_kb": 1024,
             "common_http_protocol_options": {"max_headers_count": 2000},
             "http_filters": [filter, router],

@@ -73,9 +73,12 @@ pub fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Message>> {
         if line.is_empty() {
             return Ok(Some(message));
         }
-        let colon = line.iter().position(|byte| *byte == b':').ok_or(io::ErrorKind::InvalidData)?;
-        let name = String::from_utf8_lossy(&line[..colon]).to_ascii_lowercase();
-        message.fields.0.push((name, line[colon + 1..].trim_ascii().to_vec()));
+        let mut halves = line.splitn(2, |byte| *byte == b':');
+        let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        message.fields.0.push((name, value.trim_ascii().to_vec()));
     }
 }
 
