@@ -3,7 +3,7 @@
 //! No state is here, so every worker may have its own. The number kept is bounded by `max_breakers`;
 //! breakers beyond it work like the others, but share the metrics of the name `_other`.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -32,6 +32,12 @@ pub struct Unit {
     pub place: Tag,
     /// The cluster or route that it is for; empty if it is for the whole rule.
     pub scope: String,
+    series: Rc<Series>,
+}
+
+/// The metrics of a breaker, or of all that are beyond the bound.
+#[derive(Debug)]
+struct Series {
     label: String,
     state: Option<Gauge>,
     requests: [Counter; Word::ALL.len()],
@@ -47,6 +53,8 @@ pub struct Units {
     max: usize,
     /// One entry per rule.
     met: RefCell<Vec<ByScope>>,
+    /// The metrics of the breakers beyond the bound: Envoy makes an id for each definition, so define them once.
+    others: OnceCell<Rc<Series>>,
     transitions: Family,
 }
 
@@ -55,10 +63,11 @@ impl Units {
     pub fn new(n_rules: usize, max: u32) -> Self {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let labels = &["breaker", "from", "to"];
-        let max_series = max.saturating_mul(N_TRANSITIONS);
+        let max_series = max.saturating_add(1).saturating_mul(N_TRANSITIONS);
         Self {
             max,
             met: RefCell::new(vec![BTreeMap::new(); n_rules]),
+            others: OnceCell::new(),
             transitions: Family::new(Kind::Counter, signals::TRANSITIONS, labels, max_series),
         }
     }
@@ -80,7 +89,13 @@ impl Units {
         }
         let is_full = met.iter().map(BTreeMap::len).sum::<usize>() >= self.max;
         let place = breakers.place(&rule.name, rule.per, scope);
-        let unit = Rc::new(Unit::new(host, rule_idx, rule, scope, place, is_full));
+        let scope_text = text(scope);
+        let series = if is_full {
+            Rc::clone(self.others.get_or_init(|| Rc::new(Series::of_others(host))))
+        } else {
+            Rc::new(Series::new(host, rule, &scope_text))
+        };
+        let unit = Rc::new(Unit { rule_idx, place, scope: scope_text, series });
         if let Some(units) = met.get_mut(rule_idx).filter(|_| !is_full) {
             units.insert(Box::from(scope), Rc::clone(&unit));
         }
@@ -93,7 +108,7 @@ impl Units {
     /// what is stored: the last to look leaves the truth.
     pub fn show(&self, host: &dyn Host, breakers: &Breakers, unit: &Unit, change: &Transition) {
         let (from, to) = (signals::state(change.from), signals::state(change.to));
-        if let (Some(metric), _) = self.transitions.series(host, &[&unit.label, from, to]) {
+        if let (Some(metric), _) = self.transitions.series(host, &[&unit.series.label, from, to]) {
             host.add(metric, 1);
         }
         let mut shown = change.to;
@@ -109,54 +124,58 @@ impl Units {
 }
 
 impl Unit {
-    fn new(
-        host: &dyn Host,
-        rule_idx: usize,
-        rule: &Rule,
-        scope: &[u8],
-        place: Tag,
-        is_other: bool,
-    ) -> Self {
-        let scope: String = String::from_utf8_lossy(scope)
-            .chars()
-            .map(|c| if c.is_control() || c.is_whitespace() { '_' } else { c })
-            .collect();
-        let label = match rule.per {
-            _ if is_other => OVERFLOW.to_owned(),
-            Per::Rule => rule.name.clone(),
-            Per::Cluster | Per::Route => format!("{}/{scope}", rule.name),
-        };
-        let counter =
-            |family, name, value| Counter::new(host, family, &[("breaker", &label), (name, value)]);
-        Self {
-            rule_idx,
-            place,
-            scope,
-            // A state of many breakers together would say nothing.
-            state: (!is_other).then(|| Gauge::new(host, signals::STATE, &[("breaker", &label)])),
-            requests: Word::ALL.map(|word| counter(signals::REQUESTS, "decision", word.as_str())),
-            outcomes: Ended::ALL.map(|ended| counter(signals::OUTCOMES, "result", ended.as_str())),
-            label,
-        }
-    }
-
     /// Counts a request.
     pub fn count(&self, host: &dyn Host, word: Word) {
-        if let Some(counter) = self.requests.get(word as usize) {
+        if let Some(counter) = self.series.requests.get(word as usize) {
             counter.add(host, 1);
         }
     }
 
     /// Counts the end of a request.
     pub fn count_end(&self, host: &dyn Host, ended: Ended) {
-        if let Some(counter) = self.outcomes.get(ended as usize) {
+        if let Some(counter) = self.series.outcomes.get(ended as usize) {
             counter.add(host, 1);
         }
     }
 
     fn show(&self, host: &dyn Host, state: State) {
-        if let Some(gauge) = &self.state {
+        if let Some(gauge) = &self.series.state {
             gauge.set(host, u64::from(code_of(state)));
         }
     }
+}
+
+impl Series {
+    fn new(host: &dyn Host, rule: &Rule, scope: &str) -> Self {
+        let label = match rule.per {
+            Per::Rule => rule.name.clone(),
+            Per::Cluster | Per::Route => format!("{}/{scope}", rule.name),
+        };
+        let state = Some(Gauge::new(host, signals::STATE, &[("breaker", &label)]));
+        Self::counting(host, label, state)
+    }
+
+    /// Without a state: one of many breakers together would say nothing.
+    fn of_others(host: &dyn Host) -> Self {
+        Self::counting(host, OVERFLOW.to_owned(), None)
+    }
+
+    fn counting(host: &dyn Host, label: String, state: Option<Gauge>) -> Self {
+        let counter =
+            |family, name, value| Counter::new(host, family, &[("breaker", &label), (name, value)]);
+        Self {
+            state,
+            requests: Word::ALL.map(|word| counter(signals::REQUESTS, "decision", word.as_str())),
+            outcomes: Ended::ALL.map(|ended| counter(signals::OUTCOMES, "result", ended.as_str())),
+            label,
+        }
+    }
+}
+
+/// A scope as log lines and labels show it: one word.
+fn text(scope: &[u8]) -> String {
+    String::from_utf8_lossy(scope)
+        .chars()
+        .map(|c| if c.is_control() || c.is_whitespace() { '_' } else { c })
+        .collect()
 }
