@@ -25,6 +25,9 @@ pub use control::Control;
 /// How long one process may take to become healthy; Envoy compiles the module first.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(60);
 
+/// How many of its last lines explain why a process ended; all are in its log file.
+const KEPT_LINES: usize = 20;
+
 /// A service and its process, if it runs.
 #[derive(Debug)]
 struct Slot {
@@ -82,7 +85,8 @@ impl Native {
     pub fn kill(&mut self, name: &str) -> Result<(), Trouble> {
         let idx = self.find(name)?;
         let running = self.slots.get_mut(idx).and_then(|slot| slot.running.take());
-        let mut running = running.ok_or(Trouble::NotRunning)?;
+        let why = || Trouble::Setting { name: name.to_owned(), why: "it does not run".to_owned() };
+        let mut running = running.ok_or_else(why)?;
         running.signal(Signal::KILL);
         running.stop();
         Ok(())
@@ -130,6 +134,7 @@ impl Native {
         let settings = ProcessSettings {
             stdout: Echo::file(log),
             stderr: Echo::file(second),
+            keep_lines: KEPT_LINES,
             ..ProcessSettings::default()
         };
         let running =
