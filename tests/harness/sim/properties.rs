@@ -135,3 +135,76 @@ pub(crate) fn grpc_of(status: u16) -> i64 {
         _ => 2,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::request::Request;
+    use super::*;
+
+    /// Which of the paths have a value in a phase, as the table of the measured facts has them.
+    fn available(phase: Phase, paths: &[&str]) -> Vec<bool> {
+        let request = Request::get("/a?b=c").property("xds|upstream_host_metadata", b"m");
+        let mut stream = Exchange::new(1, &request, 0);
+        stream.phase = phase;
+        stream.request.headers_open = phase == Phase::RequestHeaders;
+        stream.response.headers_open = phase == Phase::ResponseHeaders;
+        stream.response.headers.set(b":status", b"200");
+        stream.forwarded = true;
+        "via_upstream".clone_into(&mut stream.details);
+        let value = |path: &&str| {
+            let path: Vec<&[u8]> = path.split('|').map(str::as_bytes).collect();
+            of_stream(&stream, &path, 5).is_ok()
+        };
+        paths.iter().map(value).collect()
+    }
+
+    #[test]
+    fn properties_come_and_go_with_the_phases() {
+        let paths = [
+            "source|address",
+            "xds|route_name",
+            "request|path",
+            "request|headers|user-agent",
+            "request|duration",
+            "response|code",
+            "response|code_details",
+            "response|headers|:status",
+            "upstream|address",
+            "xds|upstream_host_metadata",
+            "route_name",
+        ];
+        let table = [
+            (Phase::RequestHeaders, "11110000000"),
+            (Phase::ResponseHeaders, "11000111110"),
+            (Phase::ResponseBody, "11000110110"),
+            (Phase::Log, "11111111110"),
+            (Phase::Done, "11001110110"),
+        ];
+        for (phase, expected) in table {
+            let expected: Vec<bool> = expected.chars().map(|mark| mark == '1').collect();
+            assert_eq!(available(phase, &paths), expected, "{phase:?}: {paths:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_eight_bytes_little_endian_and_whole_objects_have_no_bytes() {
+        let mut stream = Exchange::new(1, &Request::get("/a?b=c#d"), 0);
+        stream.phase = Phase::ResponseHeaders;
+        stream.response.headers.set(b":status", b"429");
+        let code = of_stream(&stream, &[b"response", b"code"], 0);
+        assert_eq!(code, Ok(429_i64.to_le_bytes().to_vec()));
+        assert_eq!(of_stream(&stream, &[b"filter_state"], 0), Err(Status::SerializationFailure));
+        stream.phase = Phase::Log;
+        assert_eq!(of_stream(&stream, &[b"request", b"query"], 0), Ok(b"b=c".to_vec()));
+        assert_eq!(of_stream(&stream, &[b"request", b"url_path"], 0), Ok(b"/a".to_vec()));
+    }
+
+    #[test]
+    fn what_a_filter_set_is_found_by_its_name_and_under_filter_state() {
+        let mut stream = Exchange::new(1, &Request::get("/"), 0);
+        stream.filter_state.insert(b"mine".to_vec(), b"1".to_vec());
+        assert_eq!(of_stream(&stream, &[b"mine"], 0), Ok(b"1".to_vec()));
+        assert_eq!(of_stream(&stream, &[b"filter_state", b"wasm.mine"], 0), Ok(b"1".to_vec()));
+        assert_eq!(of_stream(&stream, &[b"filter_state", b"mine"], 0), Err(Status::NotFound));
+    }
+}
