@@ -7,6 +7,7 @@ use harness::client::Request;
 use harness::origin::{Act, Origin};
 use serde_json::{Value, json};
 use weir_testbed::envoy::{Envoy, Options};
+use weir_testbed::proxy::stats::stats_config;
 use weir_testbed::{root, yaml};
 
 /// Puts free ports and the test's origin where the file names fixed ones; nothing else is changed.
@@ -38,6 +39,22 @@ fn placed(mut bootstrap: Value, upstream: SocketAddr) -> Value {
 }
 
 #[test]
+fn the_files_with_all_filters_lift_every_label_and_fit_every_bucket() {
+    for name in ["gateway", "chain"] {
+        let file = root::root().join("envoy").join(name).with_extension("yaml");
+        let written = &yaml::read(&file).unwrap()["stats_config"];
+        assert_eq!(written["stats_tags"], stats_config()["stats_tags"], "{name}");
+        let milliseconds = &written["histogram_bucket_settings"][0];
+        let made = &stats_config()["histogram_bucket_settings"][0];
+        assert_eq!(milliseconds["match"], made["match"], "{name}");
+        let bounds = |settings: &Value| -> Vec<f64> {
+            settings["buckets"].as_array().unwrap().iter().filter_map(Value::as_f64).collect()
+        };
+        assert_eq!(bounds(milliseconds), bounds(made), "{name}");
+    }
+}
+
+#[test]
 fn every_file_starts_and_serves() {
     let origin = Origin::start(|request| {
         Act::response(200, &[("cache-control", "max-age=600")], request.target())
@@ -66,5 +83,8 @@ fn every_file_starts_and_serves() {
         assert!(!ours.is_empty(), "{name}: no metric of ours");
         served.push(name);
     }
-    assert_eq!(served, ["circuit-breaker", "gateway", "metrics", "rate-limit", "response-cache"]);
+    assert_eq!(
+        served,
+        ["chain", "circuit-breaker", "gateway", "metrics", "rate-limit", "response-cache"]
+    );
 }
