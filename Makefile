@@ -45,8 +45,8 @@ testbed-down: programs ## stop the local stack and remove everything of it
 demo: modules programs setup-envoy setup-stack ## play a story against the local stack; PASS or FAIL for each step
 	@$(PROGRAM)/weir-demo
 
-check-config: setup-rust ## check a filter's configuration without Envoy: FILTER=rate-limit CONFIG=file
-	@cargo run $(TOOL) -p weir-$(or $(FILTER),gateway) --example check_config -- $(if $(CONFIG),'$(CONFIG)')
+check-config: modules programs setup-envoy ## what a configuration puts in force, or what is wrong: CONFIG=file [FILTER=]
+	@$(PROGRAM)/weir-check $(call flag,filter,$(FILTER)) $(call flag,config,$(CONFIG))
 
 setup: ## bring what is missing on this machine; safe to repeat
 	@testbed/setup.sh

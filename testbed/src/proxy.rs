@@ -5,6 +5,7 @@
 
 pub mod arguments;
 pub mod bootstrap;
+pub mod check;
 pub mod config;
 mod report;
 mod run;

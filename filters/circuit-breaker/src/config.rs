@@ -88,7 +88,7 @@ pub enum OnFailure {
     #[default]
     Admit,
     /// It is rejected.
-    Reject,
+    Deny,
 }
 
 /// Breakers for some requests.
@@ -134,7 +134,7 @@ impl Per {
 impl Config {
     /// Reads the configuration; every problem is recorded in `fields`.
     pub fn read(fields: &mut Fields<'_>) -> Self {
-        let modes = [("admit", OnFailure::Admit), ("reject", OnFailure::Reject)];
+        let modes = [("admit", OnFailure::Admit), ("deny", OnFailure::Deny)];
         let on_failure = fields.optional_choice("on_failure", &modes).unwrap_or_default();
         let max_breakers =
             fields.optional_integer("max_breakers", MAX_BREAKERS).unwrap_or(DEFAULT_MAX_BREAKERS);

@@ -99,7 +99,7 @@ impl Filter for CircuitBreaker {
             Ok(None) | Err(_) => match self.config.on_failure {
                 // It is no probe and was not let through by a closed breaker: its end will say nothing.
                 OnFailure::Admit => Flow::Continue,
-                OnFailure::Reject => reject(x, rule, &unit, signals::UNKNOWN, Nanos::ZERO),
+                OnFailure::Deny => reject(x, rule, &unit, signals::UNKNOWN, Nanos::ZERO),
             },
         }
     }

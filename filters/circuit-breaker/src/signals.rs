@@ -143,7 +143,7 @@ pub const fn refusal(reason: Refusal) -> &'static str {
     }
 }
 
-/// The reason if the breaker's state could not be told and `on_failure` is `reject`.
+/// The reason if the breaker's state could not be told and `on_failure` is `deny`.
 pub const UNKNOWN: &str = "unknown";
 
 /// A state in metrics: labels `from` and `to`.

@@ -42,7 +42,7 @@ fn a_name_is_enough() {
 #[test]
 fn everything_can_be_said() {
     let config = load(
-        r#"{"on_failure": "reject", "max_breakers": 9, "rules": [{
+        r#"{"on_failure": "deny", "max_breakers": 9, "rules": [{
             "name": "a.b-c_9", "match": {"path": {"prefix": "/pay"}}, "per": "route",
             "consecutive": {"enabled": false, "failures": 7},
             "ratio": {"threshold": "12.5%", "min_requests": 20},

@@ -214,7 +214,7 @@ fn no_outcome_is_lost_to_conflicts() {
 
 #[test]
 fn contention_without_end_is_answered_by_the_failure_mode_and_counted() {
-    for (mode, passes) in [("admit", true), ("reject", false)] {
+    for (mode, passes) in [("admit", true), ("deny", false)] {
         let json = CONFIG.replace("\"rules\"", &format!("\"on_failure\": \"{mode}\", \"rules\""));
         let gateway = Gateway::new(1, &json);
         gateway.open();

@@ -66,6 +66,25 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// The defaults, before this service.
+    pub fn before(upstream: Upstream) -> Self {
+        Self {
+            upstream,
+            port: 0,
+            listen: IpAddr::from([127, 0, 0, 1]),
+            filter: Filter::Gateway,
+            config: None,
+            workers: 1,
+            trusted_hops: 0,
+            timeout: NonZeroU16::MIN,
+            rewrite_host: false,
+            access_log: false,
+            no_access_log: true,
+            print_config: false,
+            print_bootstrap: false,
+        }
+    }
+
     /// Whether requests are printed, given whether the output is a terminal.
     pub fn logs_requests(&self, terminal: bool) -> bool {
         !self.no_access_log && (self.access_log || terminal)

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::arguments::Arguments;
 use super::bootstrap::LISTENER;
@@ -31,6 +32,16 @@ pub(super) fn front(arguments: &Arguments, envoy: &Envoy, listening: SocketAddr)
         upstream = arguments.upstream,
         version = crate::envoy::VERSION,
     )
+}
+
+/// How long the last line of Envoy's start may take through the pipe.
+const READ_WITHIN: Duration = Duration::from_secs(5);
+
+/// All that the filters said while Envoy started.
+pub(super) fn summaries(envoy: &Envoy) -> Vec<Message> {
+    // Envoy may be ready before we have read what it wrote; its own words before serving end here.
+    envoy.log().wait_for(READ_WITHIN, |line| line.contains("starting main dispatch loop"));
+    own_messages(envoy.log().lines().iter().map(String::as_str))
 }
 
 /// What is in force, in the words that the filters said while they were configured.

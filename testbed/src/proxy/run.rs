@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,20 +10,17 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::arguments::{Arguments, Host};
+use super::arguments::{Arguments, Filter, Host};
 use super::bootstrap::bootstrap;
 use super::config::{default_config, read_config};
 use super::report::{self, Herald, note, say};
 use super::{ProxyError, watch};
-use crate::envoy::{Envoy, Message, Options, StartError, own_messages};
+use crate::envoy::{Envoy, Options, StartError};
 use crate::process::Echo;
 use crate::root::{module, root};
 
 /// How often a proxy that serves looks for a signal, for Envoy's end, and for the service.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// How long the last line of Envoy's start may take through the pipe.
-const READ_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs the proxy until a signal ends it.
 ///
@@ -39,14 +36,14 @@ pub fn run(arguments: &Arguments) -> Result<(), ProxyError> {
         say(configuration.trim_end());
         return Ok(());
     }
-    let module = module(arguments.filter.name());
+    let module = module_of(arguments.filter)?;
     let logs_requests = arguments.logs_requests(std::io::stdout().is_terminal());
     let bootstrap = bootstrap(arguments, &module, &configuration, logs_requests);
     if arguments.print_bootstrap {
         say(&format!("{bootstrap:#}"));
         return Ok(());
     }
-    check(arguments, &module)?;
+    check(arguments)?;
 
     let stop = signals().map_err(ProxyError::Signals)?;
     let herald = Herald::default();
@@ -70,12 +67,18 @@ pub fn run(arguments: &Arguments) -> Result<(), ProxyError> {
     }
 }
 
-/// What can be told to be wrong without starting Envoy.
-fn check(arguments: &Arguments, module: &Path) -> Result<(), ProxyError> {
-    if !module.is_file() {
-        let shown = module.strip_prefix(root()).unwrap_or(module);
-        return Err(ProxyError::NoModule { path: shown.display().to_string() });
+/// The module of a filter, which must be built.
+pub(super) fn module_of(filter: Filter) -> Result<PathBuf, ProxyError> {
+    let module = module(filter.name());
+    if module.is_file() {
+        return Ok(module);
     }
+    let shown = module.strip_prefix(root()).unwrap_or(&module);
+    Err(ProxyError::NoModule { path: shown.display().to_string() })
+}
+
+/// What can be told to be wrong without starting Envoy.
+fn check(arguments: &Arguments) -> Result<(), ProxyError> {
     let address = SocketAddr::new(arguments.listen, arguments.port);
     if upstream_is(arguments, address) {
         return Err(ProxyError::Loop(arguments.upstream.clone()));
@@ -131,11 +134,7 @@ fn options(arguments: &Arguments, stop: &Arc<AtomicBool>, herald: &Herald) -> Op
 
 /// Says where, what and how, and whether the service answers.
 fn greet(arguments: &Arguments, envoy: &Envoy, herald: &Herald) -> Result<(), ProxyError> {
-    // Envoy may be ready before we have read what it wrote: all that the filters said at the start
-    // stands before this line.
-    envoy.log().wait_for(READ_WITHIN, |line| line.contains("starting main dispatch loop"));
-    let lines = envoy.log().lines();
-    let said: Vec<Message> = own_messages(lines.iter().map(String::as_str));
+    let said = report::summaries(envoy);
     say(&report::front(arguments, envoy, report::listening(envoy)?));
     say(&report::in_force(&said));
     herald.open(said);
@@ -168,7 +167,7 @@ fn serve(arguments: &Arguments, envoy: &Envoy, stop: &AtomicBool) -> Option<Exit
 }
 
 /// What the filter said about its configuration, if that is what stopped Envoy.
-fn why_not(error: StartError) -> ProxyError {
+pub(super) fn why_not(error: StartError) -> ProxyError {
     let own: Vec<String> = error.grave_messages().into_iter().map(str::to_owned).collect();
     if own.is_empty() { ProxyError::Start(error) } else { ProxyError::Refused(own) }
 }
