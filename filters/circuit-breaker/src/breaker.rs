@@ -22,13 +22,9 @@
 use kit::Nanos;
 
 use crate::backoff::MAX_STEPS;
-use crate::permits::Permits;
+use crate::permits::{CLOCK_SLACK, Permits};
 use crate::settings::{ProbeMethods, Probing, Settings};
 use crate::window::Window;
-
-/// By how much instants of two workers may be out of order: far more than a callback takes, also on a machine
-/// that is overloaded. A jump back by less is waited out.
-pub const CLOCK_SLACK: Nanos = Nanos::from_secs(10);
 
 /// What a breaker does with requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

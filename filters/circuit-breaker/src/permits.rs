@@ -5,8 +5,11 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
-use crate::breaker::CLOCK_SLACK;
 use kit::Nanos;
+
+/// By how much instants of two workers may be out of order: far more than a callback takes, also on a machine
+/// that is overloaded. A jump back by less is waited out.
+pub const CLOCK_SLACK: Nanos = Nanos::from_secs(10);
 
 /// The most probes at a time that can be configured: each costs 12 bytes of state.
 pub const MAX_AT_ONCE: usize = 8;
