@@ -73,6 +73,19 @@ impl Seen {
     }
 }
 
+/// One request that went through the gateway, as the counters see it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sent {
+    /// The first segment of its path.
+    pub route: String,
+    /// The status of its answer.
+    pub status: u16,
+    /// Whether the cache answered from its store.
+    pub is_hit: bool,
+    /// Whether the breaker answered.
+    pub is_rejected: bool,
+}
+
 /// Speaks to the gateway and to the instances behind it.
 #[derive(Debug)]
 pub struct Client {
@@ -82,7 +95,7 @@ pub struct Client {
     pub run: String,
     connections: Vec<Agent>,
     turn: Cell<usize>,
-    sent: RefCell<BTreeMap<(String, u16), u64>>,
+    sent: RefCell<BTreeMap<Sent, u64>>,
 }
 
 impl Client {
@@ -119,15 +132,20 @@ impl Client {
             request = request.header(*name, *value);
         }
         let seen = seen(request.call()).map_err(|why| format!("GET {path}: {why}"))?;
-        let route = path.split(['/', '?']).nth(1).unwrap_or_default();
-        *self.sent.borrow_mut().entry((route.to_owned(), seen.status)).or_default() += 1;
+        let sent = Sent {
+            route: path.split(['/', '?']).nth(1).unwrap_or_default().to_owned(),
+            status: seen.status,
+            is_hit: seen.header("cache-status").contains("hit"),
+            is_rejected: !seen.header("x-weir-breaker").is_empty(),
+        };
+        *self.sent.borrow_mut().entry(sent).or_default() += 1;
         Ok(seen)
     }
 
-    /// How many requests went through the gateway, of those that `counts` picks by first path segment and status.
-    pub fn n_sent(&self, counts: impl Fn(&str, u16) -> bool) -> u64 {
+    /// How many requests went through the gateway, of those that `counts` picks.
+    pub fn n_sent(&self, counts: impl Fn(&Sent) -> bool) -> u64 {
         let sent = self.sent.borrow();
-        sent.iter().filter(|((route, status), _)| counts(route, *status)).map(|(_, n)| n).sum()
+        sent.iter().filter(|(sent, _)| counts(sent)).map(|(_, n)| n).sum()
     }
 
     /// Switches the behaviour of an instance, counted from 1.

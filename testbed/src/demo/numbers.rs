@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::client::{Client, json, text};
+use super::client::{Client, Sent, json, text};
 use super::report::Step;
 use crate::stack::run::Stop;
 
@@ -17,41 +17,47 @@ struct Counter {
     what: &'static str,
     name: &'static str,
     labels: &'static [(&'static str, &'static str)],
-    /// Which requests of the story it has to have counted, by first path segment and status.
-    counts: fn(&str, u16) -> bool,
+    /// Which requests of the story it has to have counted.
+    counts: fn(&Sent) -> bool,
 }
 
 /// What is compared. The labels are those of `testbed/envoy/envoy.yaml` and of the filters.
-const COUNTERS: [Counter; 5] = [
+const COUNTERS: [Counter; 6] = [
     Counter {
         what: "requests at Envoy's listener",
         name: "envoy_http_downstream_rq_total",
         labels: &[("envoy_http_conn_manager_prefix", "gateway")],
-        counts: |_, _| true,
+        counts: |_| true,
     },
     Counter {
         what: "requests in the metrics filter",
         name: "weir_metrics_requests_total",
         labels: &[],
-        counts: |_, _| true,
+        counts: |_| true,
     },
     Counter {
         what: "requests that the limit admitted",
         name: "weir_rate_limit_requests_total",
         labels: &[("rule", "demo"), ("decision", "admit")],
-        counts: |route, status| route == "limited" && status == 200,
+        counts: |sent| sent.route == "limited" && sent.status == 200,
     },
     Counter {
         what: "requests that the limit refused",
         name: "weir_rate_limit_requests_total",
         labels: &[("rule", "demo"), ("decision", "limit")],
-        counts: |route, status| route == "limited" && status == 429,
+        counts: |sent| sent.route == "limited" && sent.status == 429,
     },
     Counter {
-        what: "requests on the route of the cache",
+        what: "requests that the cache answered",
         name: "weir_response_cache_requests_total",
-        labels: &[("rule", "demo")],
-        counts: |route, _| route == "cached",
+        labels: &[("rule", "demo"), ("decision", "hit")],
+        counts: |sent| sent.is_hit,
+    },
+    Counter {
+        what: "requests that the breaker rejected",
+        name: "weir_circuit_breaker_requests_total",
+        labels: &[("breaker", "demo/fragile"), ("decision", "reject")],
+        counts: |sent| sent.is_rejected,
     },
 ];
 
@@ -153,7 +159,7 @@ mod tests {
                     weir_rate_limit_requests_total{decision=\"limit\",rule=\"demo\"} 2\n\
                     weir_rate_limit_requests_total{decision=\"limit\",rule=\"other\"} 7\n\
                     weir_metrics_requests_total{route=\"a\"} 3\nweir_metrics_requests_total{route=\"b\"} 4\n";
-        assert_eq!(COUNTERS.map(|counter| sum(page, &counter)), [0, 7, 5, 2, 0]);
+        assert_eq!(COUNTERS.map(|counter| sum(page, &counter)), [0, 7, 5, 2, 0, 0]);
     }
 
     #[test]

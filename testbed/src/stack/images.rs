@@ -105,7 +105,13 @@ fn build_upstream(settings: &Settings, stop: &Stop, say: fn(&str)) -> Result<(),
     let image = settings.value("UPSTREAM_IMAGE")?;
     say(&format!("building {image}"));
     let program = upstream_program(stop, say)?;
-    build("upstream", image, None, &[&program], stop)
+    let before = id(image);
+    build("upstream", image, None, &[&program], stop)?;
+    if before.is_some() && before != id(image) {
+        // The image that lost its name; a container that still runs from it keeps it.
+        let _ = docker(&["image", "rm", before.as_deref().unwrap_or_default()]);
+    }
+    Ok(())
 }
 
 fn build_stand_in(
@@ -132,7 +138,12 @@ fn build_stand_in(
 }
 
 fn is_there(image: &str) -> bool {
-    docker(&["image", "inspect", "--format", "{{.Id}}", image]).is_ok()
+    id(image).is_some()
+}
+
+fn id(image: &str) -> Option<String> {
+    let inspected = docker(&["image", "inspect", "--format", "{{.Id}}", image]);
+    inspected.ok().map(|id| id.trim().to_owned())
 }
 
 /// A minimal Debian, made on this machine and brought in as one layer.
