@@ -5,7 +5,7 @@ mod play;
 
 use kit::callbacks::Callback;
 use kit::exchange::Map;
-use kit::{Exchange, Filter, Nanos};
+use kit::{Exchange, Filter, Flow, Nanos};
 use play::{Answer, Gate, OK, ill};
 use weir_circuit_breaker::CircuitBreaker;
 use weir_gateway::Gateway;
@@ -165,6 +165,17 @@ fn workers_of_one_process_share_what_they_know() {
     assert!(!other.get("/", ill(500)).forwarded, "stored by one, served by the other");
     other.get("/", OK);
     assert_eq!([gate.get("/", OK).status, other.get("/", OK).status], [429, 429]);
+}
+
+#[test]
+fn a_filter_in_a_module_of_its_own_shares_its_state_with_the_gateway() {
+    let gate = Gate::new(&all(LIMIT));
+    let config = kit::config::load(RateLimit::NAME, LIMIT.as_bytes(), RateLimit::read).unwrap();
+    let alone = RateLimit::new(config, &gate.host);
+    for _ in 0..3 {
+        assert_eq!(alone.on_request_headers(&mut (), &gate.exchange("/"), true), Flow::Continue);
+    }
+    assert_eq!(gate.get("/", OK).status, 429);
 }
 
 #[test]

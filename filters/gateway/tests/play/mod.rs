@@ -81,7 +81,8 @@ impl Gate {
         names.filter_map(|name| self.host.metric(&name)).sum()
     }
 
-    fn exchange(&self, path: &str) -> FakeExchange {
+    /// A GET that begins.
+    pub(crate) fn exchange(&self, path: &str) -> FakeExchange {
         FakeExchange::get(&self.host, path, &[])
             .with_attribute(Attribute::Cluster, b"upstream")
             .with_attribute(Attribute::RouteName, b"all")
