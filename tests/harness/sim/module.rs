@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use wasmi::{Config, Engine};
+use wasmi::{Config, Engine, ExternType};
 
 /// A module, compiled once per process for fuel metering.
 #[derive(Clone)]
@@ -69,6 +69,13 @@ impl Module {
     #[must_use]
     pub fn exports(&self) -> Vec<String> {
         self.compiled.exports().map(|export| export.name().to_owned()).collect()
+    }
+
+    /// Pages of memory that it starts with: its data and its stack.
+    #[must_use]
+    pub fn initial_pages(&self) -> u64 {
+        let memory = self.compiled.get_export("memory");
+        memory.as_ref().and_then(ExternType::memory).map_or(0, |memory| memory.minimum())
     }
 
     /// The bytes of a custom section.
