@@ -91,7 +91,6 @@ fn up(engine: Engine, stop: &Stop) -> Result<(), Trouble> {
     let started_at = Instant::now();
     let settings = Settings::read(Ports::AsSet)?;
     let project = settings.project()?.to_owned();
-    images::ensure(&settings, Source::Registry, stop, say)?;
     let containers = Containers::new(engine, settings.clone());
     if containers.health()?.values().any(|state| state != "exited") {
         let why = "containers of this name are running; stop them with `make testbed-down`";
@@ -100,6 +99,7 @@ fn up(engine: Engine, stop: &Stop) -> Result<(), Trouble> {
     // What an earlier run may have left behind.
     containers.down()?;
     settings.check_ports_free()?;
+    images::ensure(&settings, Source::Registry, stop, say)?;
     let outcome = containers.up(stop, say).and_then(|()| {
         let state = State::of(Kind::Containers, &settings)?;
         state.wait_until_balanced(stop)?;
@@ -160,8 +160,11 @@ fn watch(containers: &Containers, stop: &Stop) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// The stack that left its state, or else one of containers that was started by hand.
 fn running() -> Result<State, Trouble> {
-    State::load(Settings::read(Ports::AsSet)?.project()?).ok_or(Trouble::NotRunning)
+    let settings = Settings::read(Ports::AsSet)?;
+    let by_hand = State::of(Kind::Containers, &settings)?;
+    Ok(State::load(&by_hand.project).unwrap_or(by_hand))
 }
 
 fn need_module() -> Result<(), Trouble> {

@@ -61,7 +61,7 @@ const COUNTERS: [Counter; 6] = [
     },
 ];
 
-/// The counters at one moment, in the order of [`COUNTERS`].
+/// The counters at one moment, in the order of `COUNTERS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbers(Vec<u64>);
 
