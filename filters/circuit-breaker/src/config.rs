@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use kit::Nanos;
-use kit::config::{Fields, quoted};
+use kit::config::{Fields, Names};
 use kit::matching::Matcher;
 use kit::units::Ratio;
 
@@ -16,8 +16,6 @@ use crate::settings::{ProbeMethods, Probing, RatioTrip, Settings};
 
 /// Rules of one filter.
 pub const N_RULES: RangeInclusive<usize> = 1..=64;
-/// Length of a rule's name.
-pub const NAME_LENGTHS: RangeInclusive<usize> = 1..=64;
 /// Breakers that the table is made for.
 pub const MAX_BREAKERS: RangeInclusive<u32> = 1..=16_384;
 /// More clusters than most gateways have; 64 KiB of shared memory.
@@ -138,33 +136,16 @@ impl Config {
         let on_failure = fields.optional_choice("on_failure", &modes).unwrap_or_default();
         let max_breakers =
             fields.optional_integer("max_breakers", MAX_BREAKERS).unwrap_or(DEFAULT_MAX_BREAKERS);
-        let mut names = Vec::new();
+        let mut names = Names::default();
         fields.remedy("remove the filter from the chain if nothing is to be broken");
-        let rules = fields.objects("rules", N_RULES, |fields| {
-            let rule = Rule::read(fields);
-            if names.contains(&rule.name) && !rule.name.is_empty() {
-                let found = format!("{} a second time", quoted(&rule.name));
-                fields.problem(
-                    "name",
-                    found,
-                    "a name that no other rule has",
-                    "rename one of them",
-                );
-            }
-            names.push(rule.name.clone());
-            rule
-        });
+        let rules = fields.objects("rules", N_RULES, |fields| Rule::read(fields, &mut names));
         Self { on_failure, max_breakers, rules }
     }
 }
 
 impl Rule {
-    fn read(fields: &mut Fields<'_>) -> Self {
-        let name = fields.parsed(
-            "name",
-            "1 to 64 letters, digits, \"-\", \"_\" or \".\", such as \"payments\"",
-            parse_name,
-        );
+    fn read(fields: &mut Fields<'_>, names: &mut Names) -> Self {
+        let name = names.read(fields);
         let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
         let scopes = [("cluster", Per::Cluster), ("route", Per::Route), ("rule", Per::Rule)];
         let per = fields.optional_choice("per", &scopes).unwrap_or_default();
@@ -260,16 +241,6 @@ fn read_probes(fields: &mut Fields<'_>) -> Probing {
         n_successes: fields.optional_integer("successes", SUCCESSES).unwrap_or(DEFAULT_SUCCESSES),
         lease: fields.optional_duration("lease", LEASE).unwrap_or(DEFAULT_LEASE),
         methods: fields.optional_choice("methods", &methods).unwrap_or_default(),
-    }
-}
-
-/// A name goes into metrics and headers: a token without quoting.
-fn parse_name(text: &str) -> Result<String, &'static str> {
-    let is_plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    if is_plain && NAME_LENGTHS.contains(&text.len()) {
-        Ok(text.to_owned())
-    } else {
-        Err("leave the other characters out: the name is part of metrics and answers")
     }
 }
 

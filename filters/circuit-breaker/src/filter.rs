@@ -1,6 +1,5 @@
 //! The breaker as a filter: gather what the rule needs, ask the breaker, do what it says.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use kit::callbacks::{Callback, Callbacks};
@@ -9,6 +8,7 @@ use kit::exchange::{Attribute, Map};
 use kit::filter::{Filter, Flow};
 use kit::meter::Counter;
 use kit::shared::UpdateError;
+use kit::throttle::Throttle;
 use kit::{Exchange, Host, Nanos};
 
 use crate::answer;
@@ -20,9 +20,6 @@ use crate::report;
 use crate::signals::{self, Bypass, Degraded, Ended, Word};
 use crate::unit::{Unit, Units};
 
-/// Between two lines about the same trouble.
-const LOG_PAUSE: Nanos = Nanos::MINUTE;
-
 /// The circuit breaker of one worker.
 #[derive(Debug)]
 pub struct CircuitBreaker {
@@ -33,8 +30,8 @@ pub struct CircuitBreaker {
     no_scope: Counter,
     degraded: [Counter; Degraded::ALL.len()],
     evictions: Counter,
-    degraded_logged_at: Cell<Option<Nanos>>,
-    evicted_logged_at: Cell<Option<Nanos>>,
+    degraded_logged_at: Throttle,
+    evicted_logged_at: Throttle,
 }
 
 /// What an exchange holds: its breaker and the ticket, from its admission to its end.
@@ -63,8 +60,8 @@ impl Filter for CircuitBreaker {
             degraded: Degraded::ALL
                 .map(|why| Counter::new(host, signals::DEGRADED, &[("reason", why.as_str())])),
             evictions: Counter::new(host, signals::EVICTIONS, &[]),
-            degraded_logged_at: Cell::new(None),
-            evicted_logged_at: Cell::new(None),
+            degraded_logged_at: Throttle::default(),
+            evicted_logged_at: Throttle::default(),
             config,
         }
     }
@@ -170,7 +167,7 @@ impl CircuitBreaker {
         if let Some(counter) = self.degraded.get(why as usize) {
             counter.add(host, 1);
         }
-        if is_due(&self.degraded_logged_at, host.now()) {
+        if self.degraded_logged_at.is_due(host.now()) {
             log::warn!(
                 "{}: state not changed rule={}: {error}; see on_failure",
                 signals::NAME,
@@ -181,7 +178,7 @@ impl CircuitBreaker {
 
     fn tell_evicted(&self, host: &dyn Host) {
         self.evictions.add(host, 1);
-        if is_due(&self.evicted_logged_at, host.now()) {
+        if self.evicted_logged_at.is_due(host.now()) {
             log::warn!(
                 "{}: table full, a breaker was forgotten; raise max_breakers",
                 signals::NAME
@@ -213,15 +210,6 @@ fn reject(
     x.note(signals::NAME, Word::Reject.as_note());
     unit.count(x.host(), Word::Reject);
     answer::rejection(&rule.name, reason, rule.status, retry_in).into_flow()
-}
-
-/// Whether a line about this trouble may be logged again.
-fn is_due(logged_at: &Cell<Option<Nanos>>, now: Nanos) -> bool {
-    let is_due = logged_at.get().is_none_or(|then| now.saturating_sub(then) >= LOG_PAUSE);
-    if is_due {
-        logged_at.set(Some(now));
-    }
-    is_due
 }
 
 /// Whether the request's method is safe: RFC 9110, 9.2.1; `TRACE` never reaches an upstream by itself.

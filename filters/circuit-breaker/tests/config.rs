@@ -75,11 +75,11 @@ fn each_mistake_has_its_line() {
         ),
         (
             r#"{"rules": [{"name": "a b"}]}"#.to_owned(),
-            "rules[0].name: found \"a b\", allowed 1 to 64 letters, digits, \"-\", \"_\" or \".\", such as \"payments\"; leave the other characters out: the name is part of metrics and answers",
+            "rules[0].name: found \"a b\", allowed 1 to 64 letters, digits, \"-\", \"_\" or \".\", such as \"general\"; leave the other characters out: the name is part of metrics and answers",
         ),
         (
             r#"{"rules": [{"name": "a"}, {"name": "a"}]}"#.to_owned(),
-            "rules[1].name: found \"a\" a second time, allowed a name that no other rule has; rename one of them",
+            "rules[1].name: found \"a\" a second time, allowed a name that no other rule has; rename one of them: the name says whose state and numbers they are",
         ),
         (
             rule(r#""consecutive": {"failures": 0}"#),

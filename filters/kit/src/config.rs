@@ -41,6 +41,7 @@ mod json;
 mod kinds;
 mod lists;
 mod mixed;
+mod names;
 mod objects;
 mod problems;
 mod protobuf;
@@ -50,6 +51,7 @@ mod source;
 mod suggest;
 
 pub use fields::Fields;
+pub use names::{MAX_NAME, Names};
 pub use problems::Problems;
 pub use quote::quoted;
 pub use secret::Secret;

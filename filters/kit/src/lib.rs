@@ -25,6 +25,7 @@ pub mod record;
 pub mod shared;
 pub mod table;
 pub mod target;
+pub mod throttle;
 pub mod units;
 
 #[cfg(any(test, feature = "fake"))]

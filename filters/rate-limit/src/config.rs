@@ -1,7 +1,7 @@
 //! The configuration, and its bounds.
 
 use kit::Nanos;
-use kit::config::{Fields, quoted};
+use kit::config::{Fields, Names};
 use kit::key::KeyTemplate;
 use kit::matching::Matcher;
 use kit::table::Table;
@@ -31,38 +31,18 @@ pub const MIN_KEYS: u32 = 8;
 pub const MAX_KEYS: u32 = 10_000_000;
 /// Keys that a rule keeps unless told otherwise: about 4 MiB.
 pub const DEFAULT_KEYS: u32 = 65_536;
-/// A rule's name is at most this long.
-pub const MAX_NAME: usize = 64;
 
 impl Config {
     /// Reads the configuration.
     pub fn read(fields: &mut Fields<'_>) -> Self {
-        let mut names: Vec<String> = Vec::new();
-        let rules = fields.objects("rules", 1..=MAX_RULES, |fields| {
-            let rule = read_rule(fields);
-            if let Some(rule) = &rule {
-                if names.contains(&rule.name) {
-                    fields.problem(
-                        "name",
-                        quoted(&rule.name),
-                        "a name that no other rule has",
-                        "rename one of them: the name says whose counts they are",
-                    );
-                }
-                names.push(rule.name.clone());
-            }
-            rule
-        });
+        let mut names = Names::default();
+        let rules = fields.objects("rules", 1..=MAX_RULES, |fields| read_rule(fields, &mut names));
         Self { rules: rules.into_iter().flatten().collect() }
     }
 }
 
-fn read_rule(fields: &mut Fields<'_>) -> Option<Rule> {
-    let name = fields.parsed(
-        "name",
-        "1 to 64 letters, digits, \"-\", \"_\" or \".\", such as \"general\"",
-        parse_name,
-    );
+fn read_rule(fields: &mut Fields<'_>, names: &mut Names) -> Option<Rule> {
+    let name = names.read(fields);
     let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
     let key = KeyTemplate::read(fields).unwrap_or_default();
     let limits =
@@ -81,15 +61,4 @@ fn read_limit(fields: &mut Fields<'_>) -> Option<Quota> {
     let window = fields.duration("window", MIN_WINDOW..=MAX_WINDOW);
     let burst = fields.optional_integer("burst", 1..=requests).unwrap_or(requests);
     Quota::new(requests, window, burst)
-}
-
-fn parse_name(text: &str) -> Result<String, &'static str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.len() > MAX_NAME {
-        Err("shorten it: it is part of metrics and of every answer")
-    } else if text.is_empty() || !text.chars().all(is_plain) {
-        Err("leave the other characters out: the name is part of metrics and of every answer")
-    } else {
-        Ok(text.to_owned())
-    }
 }

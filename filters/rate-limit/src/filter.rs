@@ -1,10 +1,9 @@
 //! The filter in a request's life: gather, decide, apply.
 
-use std::cell::Cell;
-
 use kit::callbacks::{Callback, Callbacks};
 use kit::config::Fields;
 use kit::hash::Secret;
+use kit::throttle::Throttle;
 use kit::{Exchange, Filter, Flow, Host, Nanos};
 
 use crate::config::Config;
@@ -17,11 +16,8 @@ use crate::signals::{Metrics, Word};
 pub struct RateLimit {
     policy: Policy,
     metrics: Vec<Metrics>,
-    complained_at: Cell<Option<Nanos>>,
+    complaints: Throttle,
 }
-
-/// How often one failure is logged at most.
-const COMPLAINT_PERIOD: Nanos = Nanos::MINUTE;
 
 impl Filter for RateLimit {
     const NAME: &'static str = "rate-limit";
@@ -41,7 +37,7 @@ impl Filter for RateLimit {
             }
         }
         let policy = Policy::new(config.rules, Secret::of_process(host));
-        Self { policy, metrics, complained_at: Cell::new(None) }
+        Self { policy, metrics, complaints: Throttle::default() }
     }
 
     fn summary(&self) -> Vec<String> {
@@ -84,10 +80,8 @@ impl RateLimit {
 
     /// Says that a count could not be kept, at most once a minute.
     fn complain(&self, now: Nanos, rule_idx: usize, error: kit::shared::UpdateError) {
-        let is_due =
-            self.complained_at.get().is_none_or(|at| now.saturating_sub(at) >= COMPLAINT_PERIOD);
-        if let (true, Some(rule)) = (is_due, self.policy.rules().get(rule_idx)) {
-            self.complained_at.set(Some(now));
+        if let (true, Some(rule)) = (self.complaints.is_due(now), self.policy.rules().get(rule_idx))
+        {
             log::warn!(
                 "rate-limit: count not kept rule={} error={error} on_failure={:?}",
                 rule.name,

@@ -35,7 +35,7 @@ fn all_problems_are_told_at_once() {
                           {"name": "x", "limits": [], "brust": 1}]}"#
         ),
         [
-            r#"rules[0].name: found "a b", allowed 1 to 64 letters, digits, "-", "_" or ".", such as "general"; leave the other characters out: the name is part of metrics and of every answer"#,
+            r#"rules[0].name: found "a b", allowed 1 to 64 letters, digits, "-", "_" or ".", such as "general"; leave the other characters out: the name is part of metrics and answers"#,
             r#"rules[0].limits[0].quota: found 0, allowed 1 to 1000000000; raise it to at least 1, zero does not mean off"#,
             r#"rules[0].limits[0].window: found "10ms", allowed 1s to 30d; raise it to at least 1s"#,
             r#"rules[0].on_failure: found "reject", allowed "admit", "deny"; choose one of them"#,
@@ -68,7 +68,7 @@ fn rules_of_one_name_are_refused() {
             r#"{{"rules": [{{"name": "a", {limits}}}, {{"name": "a", {limits}}}]}}"#
         )),
         [
-            r#"rules[1].name: found "a", allowed a name that no other rule has; rename one of them: the name says whose counts they are"#
+            r#"rules[1].name: found "a" a second time, allowed a name that no other rule has; rename one of them: the name says whose state and numbers they are"#
         ]
     );
 }
