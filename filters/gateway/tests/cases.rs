@@ -6,7 +6,7 @@ mod play;
 use kit::callbacks::Callback;
 use kit::exchange::Map;
 use kit::{Exchange, Filter, Flow, Nanos};
-use play::{Answer, Gate, OK, ill};
+use play::{Answer, Gate, OK, WITH_TRAILERS, ill};
 use weir_circuit_breaker::CircuitBreaker;
 use weir_gateway::Gateway;
 use weir_metrics::Metrics;
@@ -155,6 +155,13 @@ fn each_filter_behaves_as_in_a_module_of_its_own() {
     let hit = gate.get("/", OK);
     assert_eq!(hit.field("cache-status").as_deref(), Some("weir; hit; ttl=60"));
     assert_eq!(hit.field("content-type").as_deref(), Some("text/plain"));
+}
+
+#[test]
+fn a_response_that_ends_with_trailers_is_stored() {
+    let gate = Gate::new(&all(LIMIT));
+    assert!(gate.get("/", WITH_TRAILERS).forwarded);
+    assert_eq!(gate.get("/", ill(500)).body, b"fine");
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub(crate) struct Upstream {
     status: u16,
     headers: &'static [(&'static str, &'static str)],
     body: &'static [u8],
+    /// Trailers end the body, and not its last piece.
+    has_trailers: bool,
 }
 
 /// An answer that may be stored.
@@ -21,11 +23,15 @@ pub(crate) const OK: Upstream = Upstream {
     status: 200,
     headers: &[("cache-control", "max-age=60"), ("content-type", "text/plain")],
     body: b"fine",
+    has_trailers: false,
 };
+
+/// The same, with trailers.
+pub(crate) const WITH_TRAILERS: Upstream = Upstream { has_trailers: true, ..OK };
 
 /// An answer of this status that may not be stored.
 pub(crate) const fn ill(status: u16) -> Upstream {
-    Upstream { status, headers: &[], body: b"ill" }
+    Upstream { status, headers: &[], body: b"ill", has_trailers: false }
 }
 
 /// A worker with a gateway.
@@ -93,8 +99,11 @@ impl Gate {
             upstream.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         self.respond(&x, stream, upstream.status, &headers, "via_upstream");
         x.set_body(upstream.body);
-        let flow = self.filter.on_response_body(stream, &x, upstream.body.len(), true);
-        assert_eq!(flow, Flow::Continue);
+        let (size, end) = (upstream.body.len(), !upstream.has_trailers);
+        assert_eq!(self.filter.on_response_body(stream, &x, size, end), Flow::Continue);
+        if upstream.has_trailers {
+            assert_eq!(self.filter.on_response_trailers(stream, &x), Flow::Continue);
+        }
         Answer { status: upstream.status, body: upstream.body.to_vec(), forwarded: true, x }
     }
 

@@ -10,6 +10,7 @@ use kit::exchange::{Answer, CallId};
 use kit::fake::{FakeExchange, FakeHost};
 use kit::{Exchange, Filter, Flow, Host, Nanos, Reply};
 use weir_gateway::chain::Chain;
+use weir_gateway::section::Sectioned;
 
 /// What was asked of whom, in order.
 #[derive(Debug, Clone, Default)]
@@ -140,6 +141,10 @@ impl<const N: usize> Filter for Traced<N> {
     fn on_tick(&self, _: &dyn Host) {
         self.wrote("tick");
     }
+}
+
+impl<const N: usize> Sectioned for Traced<N> {
+    const SECTION: &'static str = NAMES[N];
 }
 
 /// Three filters in a row.
