@@ -101,6 +101,9 @@ impl Callbacks {
 mod tests {
     use super::*;
 
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     #[test]
     fn bits_follow_the_order_of_all() {
         for (idx, callback) in Callback::ALL.into_iter().enumerate() {

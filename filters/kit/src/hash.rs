@@ -79,6 +79,9 @@ impl Tag {
 mod tests {
     use super::*;
 
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     #[test]
     fn another_secret_gives_another_tag() {
         let (a, b) = (Secret::new([1; 16]), Secret::new([2; 16]));

@@ -160,7 +160,11 @@ fn push_word(out: &mut Vec<u8>, value: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(not(target_arch = "wasm32"))]
     use proptest::prelude::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn sample() -> Headers {
         Headers::new(&[
@@ -194,6 +198,7 @@ mod tests {
         assert_eq!(sample().with_added("accept", b"c").all("accept").count(), 3);
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     proptest! {
         #[test]
         fn reading_undoes_writing(pairs: Vec<(Vec<u8>, Vec<u8>)>) {

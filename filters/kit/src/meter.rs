@@ -213,6 +213,9 @@ mod tests {
     use super::*;
     use crate::fake::FakeHost;
 
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     #[test]
     fn names_carry_labels_and_values_can_not_end_them() {
         assert_eq!(series_name("weir_x_total", &[]), "weir_x_total");

@@ -41,7 +41,11 @@ pub fn decode<T: DeserializeOwned>(version: u8, bytes: &[u8]) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(not(target_arch = "wasm32"))]
     use proptest::prelude::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn another_version_is_ignored() {
@@ -58,6 +62,7 @@ mod tests {
         assert_eq!(decode::<u64>(1, &[]), None);
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     proptest! {
         #[test]
         fn any_bytes_decode_without_a_panic(bytes: Vec<u8>) {

@@ -262,7 +262,11 @@ mod tests {
     use super::*;
     use crate::fake::FakeHost;
     use crate::hash::Secret;
+    #[cfg(not(target_arch = "wasm32"))]
     use proptest::prelude::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     /// An entry that says something until the instant it holds.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -362,6 +366,7 @@ mod tests {
         assert_eq!(host.shared_keys().len(), 125);
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     proptest! {
         /// Whatever keys come, the store holds what was configured and no more,
         /// and a key that still says something never loses to one that says less.

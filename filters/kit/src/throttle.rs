@@ -30,6 +30,9 @@ impl Throttle {
 mod tests {
     use super::*;
 
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     #[test]
     fn the_first_time_and_then_once_a_minute() {
         let throttle = Throttle::default();

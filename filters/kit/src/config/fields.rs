@@ -231,12 +231,7 @@ impl Fields<'_> {
     }
 
     /// Records a problem of the object as a whole, in the words of [`Fields::problem`].
-    pub fn own_problem(
-        &mut self,
-        found: impl Display,
-        allowed: impl Display,
-        mend: impl Display,
-    ) {
+    pub fn own_problem(&mut self, found: impl Display, allowed: impl Display, mend: impl Display) {
         let path = if self.path.is_empty() { "configuration" } else { &self.path };
         self.problems.add(path, format_args!("found {found}, allowed {allowed}; {mend}"));
     }
