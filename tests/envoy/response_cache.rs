@@ -69,6 +69,50 @@ fn what_is_private_is_never_shared() {
     assert_eq!(origin.hits_of("/authorized"), 4, "an authorized answer was stored");
 }
 
+/// What `make proxy` does before a service that knows nothing of caches: files have a date, listings have nothing.
+#[test]
+fn what_states_no_lifetime_is_kept_as_the_rule_assumes_and_never_by_cookie() {
+    let origin = Origin::start(|request| {
+        let fields: &[(&str, &str)] = match request.target() {
+            "/file" => &[("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")],
+            "/stated" => &[
+                ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+                ("expires", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ],
+            _ => &[],
+        };
+        Act::response(200, fields, request.target())
+    });
+    let configuration = json!({"rules": [
+        {"name": "all", "heuristic": {"fraction": "10%", "max": "10m"}, "default_ttl": "5m"},
+    ]});
+    let gateway = Setup::new("response-cache", &configuration, origin.address()).workers(4).start();
+    for (target, longest) in [("/file", 600), ("/listing", 300)] {
+        for n in 1..=2 {
+            let made = Request::get(target).field("cookie", "id=ann").ask(gateway.address());
+            assert!(status_of(&made).contains("detail=not_plain"), "{target}: {made:?}");
+            assert_eq!(origin.hits_of(target), n, "{target}");
+        }
+        assert!(status_of(&gateway.get(target)).contains("stored"), "{target}");
+        for n in 0..8 {
+            let hit = gateway.get(target);
+            assert!(hit.field("age").is_some(), "request {n}: {hit:?}");
+            let (_, ttl) = status_of(&hit).split_once("hit; ttl=").unwrap();
+            let ttl: u64 = ttl.parse().unwrap();
+            assert!((longest - 60..=longest).contains(&ttl), "request {n}: {hit:?}");
+        }
+        assert_eq!(origin.hits_of(target), 3, "{target}");
+        let asked = Request::get(target).field("cookie", "id=bob").ask(gateway.address());
+        assert_eq!((asked.field("age"), origin.hits_of(target)), (None, 4), "{target}");
+    }
+    for target in ["/stated", "/file?query"] {
+        for n in 1..=3 {
+            assert_eq!(gateway.get(target).field("age"), None, "{target}");
+            assert_eq!(origin.hits_of(target), n, "{target}");
+        }
+    }
+}
+
 #[test]
 fn variants_are_told_apart() {
     let origin = Origin::start(|request| {

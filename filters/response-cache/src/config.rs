@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use kit::Nanos;
 use kit::config::{Fields, quoted};
 use kit::matching::Matcher;
-use kit::units::Bytes;
+use kit::units::{Bytes, Ratio};
 
+use crate::assume::{Assumptions, Heuristic};
 use crate::index::{BUCKET_SIZE, WAYS};
 use crate::store::Geometry;
 
@@ -39,6 +41,8 @@ pub struct Rule {
     pub matcher: Matcher,
     /// What becomes of them.
     pub action: Action,
+    /// What it lets the cache assume where the origin states no lifetime.
+    pub assumptions: Assumptions,
 }
 
 /// What a rule does with its requests.
@@ -74,6 +78,17 @@ pub const MAX_FILL_MEMORY: Bytes = Bytes::from_mib(256);
 pub const MAX_ENTRIES: u32 = 1 << 20;
 /// Rules are asked one after the other for each request.
 pub const MAX_RULES: usize = 64;
+
+/// As RFC 9111 suggests in 4.2.2, and as most caches have it.
+pub const DEFAULT_FRACTION: Ratio = Ratio::from_percent(10);
+/// Less is a slip, such as `0.1%` for a tenth.
+pub const MIN_FRACTION: Ratio = Ratio::from_percent(1);
+/// What has not changed for ten hours is asked for once an hour.
+pub const DEFAULT_HEURISTIC_MAX: Nanos = Nanos::HOUR;
+/// Ages are in whole seconds.
+pub const MIN_ASSUMED: Nanos = Nanos::SECOND;
+/// Whoever knows that more is right can have the origin say so.
+pub const MAX_ASSUMED: Nanos = Nanos::DAY;
 
 /// Reads the configuration.
 pub fn read(fields: &mut Fields<'_>) -> Config {
@@ -130,8 +145,10 @@ impl Config {
         )];
         for rule in &self.rules {
             let action = match rule.action {
-                Action::Cache => "cache as the origin allows",
-                Action::Bypass => "never cache",
+                Action::Cache => {
+                    format!("cache as the origin allows{}", rule.assumptions.describe())
+                }
+                Action::Bypass => "never cache".to_owned(),
             };
             lines.push(format!("rule {}: {action}: {}", rule.name, rule.matcher.describe()));
         }
@@ -153,8 +170,12 @@ impl Config {
 }
 
 fn read_rules(fields: &mut Fields<'_>) -> Vec<Rule> {
-    let everything =
-        || Rule { name: "default".to_owned(), matcher: Matcher::default(), action: Action::Cache };
+    let everything = || Rule {
+        name: "default".to_owned(),
+        matcher: Matcher::default(),
+        action: Action::Cache,
+        assumptions: Assumptions::default(),
+    };
     fields.remedy("leave rules out to cache whatever the origin allows");
     let mut seen = BTreeSet::new();
     let rules = fields.optional_objects("rules", 1..=MAX_RULES, |rule| {
@@ -171,10 +192,45 @@ fn read_rules(fields: &mut Fields<'_>) -> Vec<Rule> {
         let matcher = rule.optional_object("match", Matcher::read).unwrap_or_default();
         let actions = [("cache", Action::Cache), ("bypass", Action::Bypass)];
         let action = rule.optional_choice("action", &actions).unwrap_or_default();
-        (enabled, Rule { name, matcher, action })
+        let assumptions = read_assumptions(rule, action);
+        (enabled, Rule { name, matcher, action, assumptions })
     });
     let Some(rules) = rules else { return vec![everything()] };
     rules.into_iter().filter(|(enabled, _)| *enabled).map(|(_, rule)| rule).collect()
+}
+
+fn read_assumptions(rule: &mut Fields<'_>, action: Action) -> Assumptions {
+    let assumptions = Assumptions {
+        heuristic: rule.optional_object("heuristic", |fields| Heuristic {
+            fraction: fields
+                .optional_ratio("fraction", MIN_FRACTION..=Ratio::ONE)
+                .unwrap_or(DEFAULT_FRACTION),
+            max: fields
+                .optional_duration("max", MIN_ASSUMED..=MAX_ASSUMED)
+                .unwrap_or(DEFAULT_HEURISTIC_MAX),
+        }),
+        default_ttl: rule.optional_duration("default_ttl", MIN_ASSUMED..=MAX_ASSUMED),
+        with_query: rule.optional_bool("assume_with_query").unwrap_or(false),
+    };
+    for name in ["heuristic", "default_ttl"] {
+        if action == Action::Bypass && rule.has(name) {
+            rule.problem(
+                name,
+                "a lifetime with action \"bypass\"",
+                "one with action \"cache\" only",
+                "remove it: nothing is stored by this rule",
+            );
+        }
+    }
+    if assumptions.with_query && !rule.has("heuristic") && !rule.has("default_ttl") {
+        rule.problem(
+            "assume_with_query",
+            "true without heuristic and default_ttl",
+            "true with one of them",
+            "add one of them, or remove it: lifetimes that the origin states count with a query too",
+        );
+    }
+    assumptions
 }
 
 fn check_sizes(fields: &mut Fields<'_>, config: &Config) {

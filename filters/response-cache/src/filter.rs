@@ -8,11 +8,12 @@ use kit::exchange::{Attribute, Map};
 use kit::headers::Headers;
 use kit::{Exchange, Filter, Flow, Host, Nanos};
 
+use crate::assume::{Assumptions, COMPARED};
 use crate::config::{self, Action, Config};
 use crate::fill::{Budget, Fill};
-use crate::freshness::{Arrival, Freshness};
+use crate::freshness::Arrival;
 use crate::meters::Meters;
-use crate::policy::{self, Verdict};
+use crate::policy::{self, Leave, Verdict};
 use crate::reply::{self, Mend};
 use crate::request::{Method, Request, Treatment};
 use crate::response::Response;
@@ -48,6 +49,8 @@ pub enum Stream {
 #[derive(Debug)]
 pub struct Forwarded {
     decision: Decision,
+    /// The rule that let it be looked up.
+    rule: Option<usize>,
     request: Request,
     headers: Rc<Headers>,
     asked: Nanos,
@@ -111,6 +114,7 @@ impl Filter for ResponseCache {
                 let asked = if may_store { x.now() } else { Nanos::ZERO };
                 *stream = Stream::Forwarded(Box::new(Forwarded {
                     decision,
+                    rule,
                     request,
                     headers,
                     asked,
@@ -191,29 +195,37 @@ impl ResponseCache {
     ) -> (Option<usize>, Verdict) {
         let matching = self.config.rules.iter().position(|rule| rule.matcher.matches(x));
         let rule = matching.and_then(|idx| self.config.rules.get(idx));
-        let cached = rule.is_some_and(|rule| rule.action == Action::Cache);
-        let Some(key) = request.key.as_deref().filter(|_| cached) else {
+        let rule = rule.filter(|rule| rule.action == Action::Cache);
+        let (Some(rule), Some(key)) = (rule, request.key.as_deref()) else {
             return (matching, Verdict::Forward(Decision::Bypass));
         };
         let now = x.now();
         let find = || self.store.find(x.host(), key, headers, now);
-        (matching, policy::decide(request, now, find))
+        (matching, policy::decide(request, headers, &rule.assumptions, now, find))
+    }
+
+    fn assumptions(&self, rule: Option<usize>) -> Assumptions {
+        let rule = rule.and_then(|idx| self.config.rules.get(idx));
+        rule.map(|rule| rule.assumptions).unwrap_or_default()
     }
 
     /// Begins to copy the response that has just come, if it may be stored.
     fn begin(&self, x: &dyn Exchange, forwarded: &Forwarded) -> Result<Fill, Refusal> {
-        if let Some(refusal) = policy::forbids_storing(&forwarded.request) {
-            return Err(refusal);
-        }
         let headers = x.response();
         let response = Response::read(&headers);
         let wall = x.host().wall().as_secs();
         let arrival = Arrival { asked: forwarded.asked, received: x.now(), wall };
-        let freshness = response.judge(forwarded.request.authorized, arrival)?;
+        let leave = policy::judge(
+            &forwarded.request,
+            &forwarded.headers,
+            &response,
+            &self.assumptions(forwarded.rule),
+            arrival,
+        )?;
         if !is_from_upstream(x) {
             return Err(Refusal::LocalReply);
         }
-        let stored = compose(forwarded, &response, &headers, freshness, arrival)?;
+        let stored = compose(forwarded, &response, &headers, leave, arrival)?;
         let max_bytes = self.config.max_object.0;
         Fill::begin(stored, forwarded.asked, response.length, max_bytes, &self.budget)
     }
@@ -254,10 +266,12 @@ fn compose(
     forwarded: &Forwarded,
     response: &Response,
     headers: &Headers,
-    freshness: Freshness,
+    leave: Leave,
     arrival: Arrival,
 ) -> Result<Stored, Refusal> {
     let Vary::On(names) = &response.vary else { return Err(Refusal::Vary) };
+    let names = if leave.assumed { &vary::merged(names, &COMPARED) } else { names };
+    let Leave { freshness, assumed } = leave;
     let key = forwarded.request.key.clone().ok_or(Refusal::Store)?;
     Ok(Stored {
         generation: 0,
@@ -268,6 +282,7 @@ fn compose(
         initial_age: freshness.initial_age.0,
         lifetime: freshness.lifetime.0,
         for_authorized: response.directives.allows_authorized(),
+        assumed,
         status: response.status,
         fields: response.stored_fields(headers, arrival),
         body: Vec::new(),

@@ -1,6 +1,6 @@
 //! How long a response stays fresh, and how old it is.
 //!
-//! Only lifetimes that the origin states count; nothing is guessed from `Last-Modified`.
+//! Only lifetimes that the origin states count here; [`crate::assume`] has those that it does not state.
 //! Resident time runs on the monotonic clock, so that a stepped wall clock makes nothing fresh again;
 //! the wall clock is read once, when the response arrives, to compare it with the response's `Date`.
 //!
@@ -51,7 +51,18 @@ pub struct Arrival {
     pub wall: u64,
 }
 
-/// The lifetime in seconds that the origin states; `None` if it states none, or not clearly.
+/// What the origin states about a lifetime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stated {
+    /// Nothing.
+    Nothing,
+    /// Something, but not clearly.
+    Unclear,
+    /// This many seconds.
+    Seconds(u64),
+}
+
+/// The lifetime that the origin states.
 ///
 /// `s-maxage` goes before `max-age`, and that before `Expires` (4.2.1).
 /// A lifetime that is there but invalid makes the response stale, whatever weaker ones say.
@@ -61,15 +72,20 @@ pub fn lifetime(
     expires: Dated,
     date: Dated,
     arrival: Arrival,
-) -> Option<u64> {
+) -> Stated {
     match (directives.s_maxage, directives.max_age) {
-        (Delta::Invalid, _) | (_, Delta::Invalid) => None,
-        (Delta::Seconds(seconds), _) | (Delta::Absent, Delta::Seconds(seconds)) => Some(seconds),
+        (Delta::Invalid, _) | (_, Delta::Invalid) => Stated::Unclear,
+        (Delta::Seconds(seconds), _) | (Delta::Absent, Delta::Seconds(seconds)) => {
+            Stated::Seconds(seconds)
+        }
         (Delta::Absent, Delta::Absent) => match (expires, date) {
-            (Dated::At(expires), Dated::At(date)) => Some(expires.saturating_sub(date)),
-            (Dated::At(expires), Dated::Absent) => Some(expires.saturating_sub(arrival.wall)),
-            (Dated::Invalid, _) => Some(0),
-            (Dated::At(_), Dated::Invalid) | (Dated::Absent, _) => None,
+            (Dated::At(expires), Dated::At(date)) => Stated::Seconds(expires.saturating_sub(date)),
+            (Dated::At(expires), Dated::Absent) => {
+                Stated::Seconds(expires.saturating_sub(arrival.wall))
+            }
+            (Dated::Invalid, _) => Stated::Seconds(0),
+            (Dated::At(_), Dated::Invalid) => Stated::Unclear,
+            (Dated::Absent, _) => Stated::Nothing,
         },
     }
 }

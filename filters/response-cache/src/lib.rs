@@ -4,9 +4,10 @@
 //! be kept for later ones? By RFC 9111, for a shared cache, always on the careful side:
 //! only a lifetime that the origin states counts, whole keys are compared before a byte is served,
 //! and nothing that could be one user's (`private`, `Set-Cookie`, `Authorization` without leave) is ever stored.
+//! A rule may let a lifetime be assumed where none is stated, between requests that show nothing of a user ([`assume`]).
 //!
-//! **What it deliberately does not do**: guess lifetimes, serve stale, revalidate, answer ranges,
-//! hold a response back. A response larger than the limit passes while it is copied, and the copy is dropped.
+//! **What it deliberately does not do**: serve stale, revalidate, answer ranges, hold a response back.
+//! A response larger than the limit passes while it is copied, and the copy is dropped.
 //!
 //! **Where things are**: the index and the responses are in shared data, so all workers hit what one has stored;
 //! the memory is a product of configured numbers, whatever clients and origins send ([`store`], [`index`]).
@@ -17,6 +18,7 @@
 //!
 //! **Not promised**: that what fits is stored. Two workers that store the same at once keep one of both.
 
+pub mod assume;
 pub mod conditional;
 pub mod config;
 pub mod directives;

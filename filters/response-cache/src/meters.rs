@@ -10,7 +10,7 @@ use crate::signals::{
     Refusal, STORED,
 };
 
-/// Every metric of the filter, defined once: 8 for each rule, 8 for none, and 24 more.
+/// Every metric of the filter, defined once: 8 for each rule, 8 for none, and 25 more.
 #[derive(Debug)]
 pub(crate) struct Meters {
     requests: Vec<[Counter; Decision::ALL.len()]>,

@@ -1,11 +1,15 @@
-//! What is decided about a request once the store has answered. Pure.
+//! What is decided about a request once the store has answered, and about a response. Pure.
 //!
-//! **Source**: RFC 9111 sections 4 (using a stored response), 5.2.1 (request directives), 3.5 (Authorization).
+//! **Source**: RFC 9111 sections 4 (using a stored response), 5.2.1 (request directives), 3 (storing), 3.5 (Authorization).
 
 use kit::Nanos;
+use kit::headers::Headers;
 
+use crate::assume::Assumptions;
 use crate::directives::Delta;
+use crate::freshness::{Arrival, Freshness};
 use crate::request::Request;
+use crate::response::Response;
 use crate::signals::{Decision, Refusal};
 use crate::store::Found;
 use crate::stored::Stored;
@@ -22,12 +26,21 @@ pub enum Verdict {
 }
 
 /// Decides by what was found; `found` is asked only if the request allows stored answers at all.
-pub fn decide(request: &Request, now: Nanos, find: impl FnOnce() -> Found) -> Verdict {
+pub fn decide(
+    request: &Request,
+    headers: &Headers,
+    assumptions: &Assumptions,
+    now: Nanos,
+    find: impl FnOnce() -> Found,
+) -> Verdict {
     let reason = if request.directives.refuses_stored() {
         Decision::Request
     } else {
         match find() {
-            Found::Fresh(stored) if satisfies(request, &stored, now) => {
+            Found::Fresh(stored)
+                if satisfies(request, &stored, now)
+                    && (!stored.assumed || assumptions.cover(headers)) =>
+            {
                 return Verdict::Serve(stored);
             }
             Found::Fresh(_) => Decision::Request,
@@ -39,9 +52,38 @@ pub fn decide(request: &Request, now: Nanos, find: impl FnOnce() -> Found) -> Ve
     if request.directives.only_if_cached { Verdict::Refuse } else { Verdict::Forward(reason) }
 }
 
-/// Whether the request forbids its response to be stored.
-pub const fn forbids_storing(request: &Request) -> Option<Refusal> {
-    if request.directives.no_store { Some(Refusal::NoStore) } else { None }
+/// Leave to store a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leave {
+    /// How long it is fresh.
+    pub freshness: Freshness,
+    /// The origin states no lifetime, this one is assumed.
+    pub assumed: bool,
+}
+
+/// Whether this response to this request may be stored.
+///
+/// # Errors
+/// The first reason that speaks against it.
+pub fn judge(
+    request: &Request,
+    headers: &Headers,
+    response: &Response,
+    assumptions: &Assumptions,
+    arrival: Arrival,
+) -> Result<Leave, Refusal> {
+    if request.directives.no_store {
+        return Err(Refusal::NoStore);
+    }
+    match response.judge(request.authorized, arrival) {
+        Ok(freshness) => Ok(Leave { freshness, assumed: false }),
+        Err(Refusal::NoLifetime) => {
+            let freshness = response.assume(assumptions, arrival)?;
+            let leave = Leave { freshness, assumed: true };
+            if assumptions.cover(headers) { Ok(leave) } else { Err(Refusal::NotPlain) }
+        }
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// Whether a fresh response is one that this request wants and may have.

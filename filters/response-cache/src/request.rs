@@ -119,6 +119,7 @@ const fn method(name: &[u8]) -> Method {
     }
 }
 
-fn asks_no_cache(pragma: &[u8]) -> bool {
+/// Whether a `Pragma` has the one member that means something.
+pub fn asks_no_cache(pragma: &[u8]) -> bool {
     crate::field::members(pragma).any(|member| member.eq_ignore_ascii_case(b"no-cache"))
 }

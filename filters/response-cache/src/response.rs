@@ -2,16 +2,17 @@
 //!
 //! The order of the checks is the order of the reasons: what forbids storing comes before what is missing.
 //!
-//! **Source**: RFC 9111 sections 3 (storing), 3.1 (fields), 3.5 (Authorization), 5.2.2 (directives);
+//! **Source**: RFC 9111 sections 3 (storing), 3.1 (fields), 3.5 (Authorization), 4.2.2 (heuristics), 5.2.2 (directives);
 //! RFC 9110 sections 7.6.1 (Connection), 15 (statuses).
 
 use kit::Nanos;
 use kit::headers::{Headers, encode_pairs};
 
+use crate::assume::{Assumptions, is_heuristically_cacheable};
 use crate::directives::{ResponseDirectives, seconds};
 use crate::field::{members, print_date, trim};
-use crate::freshness::{self, Arrival, Dated, Freshness};
-use crate::request::is_grpc;
+use crate::freshness::{self, Arrival, Dated, Freshness, Stated};
+use crate::request::{asks_no_cache, is_grpc};
 use crate::signals::Refusal;
 use crate::vary::Vary;
 
@@ -30,6 +31,9 @@ pub struct Response {
     pub grpc: bool,
     expires: Dated,
     date: Dated,
+    modified: Dated,
+    /// `Pragma: no-cache`: of no meaning in a response (RFC 9111, 5.4), but no leave to assume anything either.
+    pragma: bool,
     age: Option<u64>,
     has_age: bool,
     sets_cookie: bool,
@@ -61,6 +65,8 @@ impl Response {
                 b"vary" => this.vary.read(value),
                 b"expires" => this.expires.read(value),
                 b"date" => this.date.read(value),
+                b"last-modified" => this.modified.read(value),
+                b"pragma" => this.pragma |= asks_no_cache(value),
                 b"age" if !this.has_age => {
                     this.has_age = true;
                     this.age = freshness::age_value(value);
@@ -78,7 +84,7 @@ impl Response {
         this
     }
 
-    /// Whether it may be stored, and how long it is fresh; `authorized` says that the request was.
+    /// Whether it may be stored as far as it says so itself, and how long it is fresh; `authorized` says that the request was.
     ///
     /// # Errors
     /// The first reason that speaks against it.
@@ -104,12 +110,36 @@ impl Response {
                 return Err(refusal);
             }
         }
-        let lifetime = freshness::lifetime(said, self.expires, self.date, arrival)
-            .ok_or(Refusal::NoLifetime)?;
+        match freshness::lifetime(said, self.expires, self.date, arrival) {
+            Stated::Seconds(lifetime) => self.fresh_for(Nanos::from_secs(lifetime), arrival),
+            Stated::Nothing | Stated::Unclear => Err(Refusal::NoLifetime),
+        }
+    }
+
+    /// How long it is fresh by assumption, where [`judge`](Self::judge) misses nothing but a lifetime.
+    ///
+    /// # Errors
+    /// [`Refusal::NoLifetime`] if nothing may be assumed or something unclear is stated, [`Refusal::NoCache`] if it
+    /// has the `Pragma` of that name, [`Refusal::Expired`] if it is older already.
+    pub fn assume(
+        &self,
+        assumptions: &Assumptions,
+        arrival: Arrival,
+    ) -> Result<Freshness, Refusal> {
+        let stated = freshness::lifetime(&self.directives, self.expires, self.date, arrival);
+        if stated != Stated::Nothing || !is_heuristically_cacheable(self.status) {
+            return Err(Refusal::NoLifetime);
+        }
+        let lifetime = assumptions.lifetime(self.modified, self.date, arrival.wall);
+        let lifetime = lifetime.ok_or(Refusal::NoLifetime)?;
+        if self.pragma { Err(Refusal::NoCache) } else { self.fresh_for(lifetime, arrival) }
+    }
+
+    fn fresh_for(&self, lifetime: Nanos, arrival: Arrival) -> Result<Freshness, Refusal> {
         let freshness = Freshness {
             received: arrival.received,
             initial_age: freshness::initial_age(self.age, self.date, arrival),
-            lifetime: Nanos::from_secs(lifetime),
+            lifetime,
         };
         if freshness.left(arrival.received).is_zero() {
             return Err(Refusal::Expired);

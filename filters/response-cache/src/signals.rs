@@ -104,6 +104,8 @@ pub enum Refusal {
     Malformed,
     /// No lifetime is stated, or one that contradicts itself.
     NoLifetime,
+    /// A lifetime would be assumed, but not for such a request: its answer may be made for it alone.
+    NotPlain,
     /// Its lifetime is over already.
     Expired,
     /// The request was authorised and the response does not say that it may be shared.
@@ -130,13 +132,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Status,
         Self::NoStore,
         Self::Private,
         Self::NoCache,
         Self::Malformed,
         Self::NoLifetime,
+        Self::NotPlain,
         Self::Expired,
         Self::Authorization,
         Self::SetCookie,
@@ -159,6 +162,7 @@ impl Refusal {
             Self::NoCache => "no_cache",
             Self::Malformed => "malformed",
             Self::NoLifetime => "no_lifetime",
+            Self::NotPlain => "not_plain",
             Self::Expired => "expired",
             Self::Authorization => "authorization",
             Self::SetCookie => "set_cookie",

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::freshness::Freshness;
 
 /// Changes with the fields of [`Stored`].
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Everything that is kept of one response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub struct Stored {
     pub lifetime: u64,
     /// It may answer authorised requests.
     pub for_authorized: bool,
+    /// Its lifetime was assumed: it answers plain requests only ([`crate::assume`]).
+    pub assumed: bool,
     /// Its status.
     pub status: u16,
     /// Its header fields, in the ABI's form.

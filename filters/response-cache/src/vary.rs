@@ -50,6 +50,15 @@ impl Vary {
     }
 }
 
+/// The names of both, lower case, sorted, each once.
+pub fn merged(names: &[String], more: &[&str]) -> Vec<String> {
+    let mut all: Vec<String> = names.to_vec();
+    all.extend(more.iter().map(|name| (*name).to_owned()));
+    all.sort();
+    all.dedup();
+    all
+}
+
 /// The names as bytes that no other names give; empty for none.
 pub fn names_bytes(names: &[String]) -> Vec<u8> {
     let mut out = Vec::new();

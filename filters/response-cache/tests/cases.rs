@@ -4,7 +4,9 @@
 use kit::Nanos;
 use weir_response_cache::directives::{Delta, RequestDirectives, ResponseDirectives, seconds};
 use weir_response_cache::field::date;
-use weir_response_cache::freshness::{Arrival, Dated, Freshness, age_value, initial_age, lifetime};
+use weir_response_cache::freshness::{
+    Arrival, Dated, Freshness, Stated, age_value, initial_age, lifetime,
+};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -106,18 +108,19 @@ fn cache_control_of_requests() {
 fn lifetimes() {
     let at = |offset: u64| Dated::At(DATE_SECS + offset);
     for (line, expires, date, expected) in [
-        ("s-maxage=5, max-age=60", at(99), at(0), Some(5)),
-        ("max-age=60", at(99), at(0), Some(60)),
-        ("max-age=60", Dated::Invalid, at(0), Some(60)),
-        ("", at(99), at(9), Some(90)),
-        ("", at(0), at(9), Some(0)),
-        ("", at(99), Dated::Absent, Some(99)),
-        ("", at(99), Dated::Invalid, None),
-        ("", Dated::Invalid, at(0), Some(0)),
-        ("", Dated::Absent, at(0), None),
-        ("s-maxage=x, max-age=60", at(99), at(0), None),
-        ("s-maxage=60, max-age=x", at(99), at(0), None),
-        ("max-age=1, max-age=2", at(99), at(0), None),
+        ("s-maxage=5, max-age=60", at(99), at(0), Stated::Seconds(5)),
+        ("max-age=60", at(99), at(0), Stated::Seconds(60)),
+        ("max-age=60", Dated::Invalid, at(0), Stated::Seconds(60)),
+        ("", at(99), at(9), Stated::Seconds(90)),
+        ("", at(0), at(9), Stated::Seconds(0)),
+        ("", at(99), Dated::Absent, Stated::Seconds(99)),
+        ("", at(99), Dated::Invalid, Stated::Unclear),
+        ("", Dated::Invalid, at(0), Stated::Seconds(0)),
+        ("", Dated::Absent, at(0), Stated::Nothing),
+        ("public, must-revalidate", Dated::Absent, Dated::Invalid, Stated::Nothing),
+        ("s-maxage=x, max-age=60", at(99), at(0), Stated::Unclear),
+        ("s-maxage=60, max-age=x", at(99), at(0), Stated::Unclear),
+        ("max-age=1, max-age=2", at(99), at(0), Stated::Unclear),
     ] {
         assert_eq!(
             lifetime(&response(&[line]), expires, date, ARRIVAL),

@@ -36,6 +36,50 @@ fn nothing_needs_to_be_said() {
 }
 
 #[test]
+fn what_is_assumed_is_said() {
+    for (fields, expected) in [
+        (
+            r#""heuristic": {}"#,
+            "; without a lifetime 10% of the time since its last change, at most 1h",
+        ),
+        (r#""default_ttl": "5s""#, "; without a lifetime 5s"),
+        (
+            r#""default_ttl": "5s", "assume_with_query": true"#,
+            "; without a lifetime 5s, also with a query",
+        ),
+        (
+            r#""heuristic": {"fraction": "12.5%", "max": "1m"}, "default_ttl": "5s""#,
+            "; without a lifetime 12.5% of the time since its last change, at most 1m, else 5s",
+        ),
+    ] {
+        let config = load(&format!(r#"{{"rules": [{{"name": "r", {fields}}}]}}"#)).unwrap();
+        let line = format!("rule r: cache as the origin allows{expected}: every request");
+        assert_eq!(config.describe().last(), Some(&line));
+    }
+}
+
+#[test]
+fn what_is_assumed_has_bounds() {
+    assert_eq!(
+        problems(
+            r#"{"rules": [
+                {"name": "a", "heuristic": {"fraction": "0.1%", "max": "2d", "min": "1s"}, "default_ttl": "0s"},
+                {"name": "b", "action": "bypass", "heuristic": {}, "default_ttl": "1s"},
+                {"name": "c", "assume_with_query": true}]}"#
+        ),
+        [
+            r#"rules[0].heuristic.fraction: found "0.1%", allowed 1% to 100%; raise it to at least 1%"#,
+            r#"rules[0].heuristic.max: found "2d", allowed 1s to 24h; lower it to at most 24h"#,
+            r#"rules[0].heuristic.min: unknown field; remove it, the fields here are fraction, max"#,
+            r#"rules[0].default_ttl: found "0s", allowed 1s to 24h; raise it to at least 1s, zero does not mean off"#,
+            r#"rules[1].heuristic: found a lifetime with action "bypass", allowed one with action "cache" only; remove it: nothing is stored by this rule"#,
+            r#"rules[1].default_ttl: found a lifetime with action "bypass", allowed one with action "cache" only; remove it: nothing is stored by this rule"#,
+            r#"rules[2].assume_with_query: found true without heuristic and default_ttl, allowed true with one of them; add one of them, or remove it: lifetimes that the origin states count with a query too"#,
+        ]
+    );
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     assert_eq!(
         problems(
@@ -53,7 +97,7 @@ fn all_problems_are_told_at_once() {
             r#"cache_status: found "yes", allowed true or false; choose one of them"#,
             r#"rules[0].name: found nothing, allowed 1 to 64 letters, digits, "-", "_" or "."; add this field"#,
             r#"rules[0].action: found "no", allowed "cache", "bypass"; choose one of them"#,
-            r#"rules[1].ttl: unknown field; remove it, the fields here are enabled, name, match, action"#,
+            r#"rules[1].ttl: unknown field; remove it, the fields here are enabled, name, match, action, heuristic, default_ttl, assume_with_query"#,
             r#"rules[2].name: found "x", allowed a name that no other rule has; rename one of them: metrics tell rules apart by it"#,
             r#"max_ages: unknown field; remove it, the fields here are name, max_bytes, max_entries, max_object, fill_memory, max_variants, cache_status, rules"#,
         ]

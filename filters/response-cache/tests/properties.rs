@@ -6,11 +6,14 @@ use kit::Nanos;
 use kit::fake::FakeHost;
 use kit::hash::Secret;
 use kit::headers::Headers;
+use kit::units::Ratio;
 use proptest::prelude::*;
+use weir_response_cache::assume::{Assumptions, Heuristic};
 use weir_response_cache::directives::{Delta, Directives, RequestDirectives, ResponseDirectives};
-use weir_response_cache::freshness::Freshness;
+use weir_response_cache::freshness::{Arrival, Dated, Freshness};
 use weir_response_cache::index::{BUCKET_SIZE, Bucket, Limits, WAYS, Way};
 use weir_response_cache::key::primary;
+use weir_response_cache::policy::judge;
 use weir_response_cache::response::Response;
 use weir_response_cache::store::{Found, Geometry, Store};
 use weir_response_cache::stored::Stored;
@@ -32,7 +35,16 @@ fn way() -> impl Strategy<Value = Way> {
 
 fn stored() -> impl Strategy<Value = Stored> {
     let bytes = || prop::collection::vec(any::<u8>(), 0..40);
-    (bytes(), bytes(), bytes(), bytes(), bytes(), any::<[u64; 4]>(), any::<u16>(), any::<bool>())
+    (
+        bytes(),
+        bytes(),
+        bytes(),
+        bytes(),
+        bytes(),
+        any::<[u64; 4]>(),
+        any::<u16>(),
+        any::<[bool; 2]>(),
+    )
         .prop_map(
             |(
                 key,
@@ -42,7 +54,7 @@ fn stored() -> impl Strategy<Value = Stored> {
                 body,
                 [generation, received, initial_age, lifetime],
                 status,
-                for_authorized,
+                [for_authorized, assumed],
             )| Stored {
                 generation,
                 key,
@@ -52,6 +64,7 @@ fn stored() -> impl Strategy<Value = Stored> {
                 initial_age,
                 lifetime,
                 for_authorized,
+                assumed,
                 status,
                 fields,
                 body,
@@ -99,7 +112,7 @@ proptest! {
 
     #[test]
     fn any_field_values_read_without_a_panic(lines: Vec<Vec<u8>>) {
-        for name in ["cache-control", "vary", "expires", "date", "age", "content-length", "connection", "pragma", ":status"] {
+        for name in ["cache-control", "vary", "expires", "date", "age", "content-length", "connection", "pragma", "last-modified", ":status"] {
             let pairs: Vec<_> = lines.iter().map(|line| (name, line)).collect();
             let headers = Headers::new(&pairs);
             let _ = Response::read(&headers);
@@ -125,6 +138,42 @@ proptest! {
         prop_assert!(read.malformed || read.max_age != Delta::Absent);
     }
 
+    /// No assumed lifetime is longer than what the rule sets, whatever the origin's clock says.
+    #[test]
+    fn an_assumed_lifetime_keeps_its_bounds(
+        modified: Option<u64>, date: Option<u64>, wall: u64, percent in 1..=100_u32, max: u64, ttl: Option<u64>,
+    ) {
+        let heuristic = Heuristic { fraction: Ratio::from_percent(percent), max: Nanos(max) };
+        let assumptions = Assumptions { heuristic: Some(heuristic), default_ttl: ttl.map(Nanos), with_query: false };
+        let dated = |at: Option<u64>| at.map_or(Dated::Absent, Dated::At);
+        let lifetime = assumptions.lifetime(dated(modified), dated(date), wall);
+        let unchanged = modified.and_then(|modified| date.unwrap_or(wall).checked_sub(modified));
+        match unchanged {
+            Some(unchanged) => prop_assert!(lifetime.unwrap() <= Nanos(max).min(Nanos::from_secs(unchanged))),
+            None => prop_assert_eq!(lifetime, ttl.map(Nanos)),
+        }
+    }
+
+    /// What an origin states or forbids is never overruled by what a rule lets be assumed.
+    #[test]
+    fn nothing_is_assumed_where_something_is_stated(
+        (name, value) in prop_oneof![
+            ("(s-maxage|max-age|MAX-AGE)(=[0-9x\"]{0,3})?(, public)?").prop_map(|line| ("cache-control", line)),
+            ("(no-store|private|no-cache|Private=\"x\")(,[a-z ]{0,4})?").prop_map(|line| ("cache-control", line)),
+            "[ -~]{0,30}".prop_map(|line| ("expires", line)),
+            "[ -~]{0,30}".prop_map(|line| ("set-cookie", line)),
+        ],
+    ) {
+        let response = [(":status", "200"), ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"), (name, &value)];
+        let response = Response::read(&Headers::new(&response));
+        let heuristic = Heuristic { fraction: Ratio::ONE, max: Nanos::DAY };
+        let assumptions = Assumptions { heuristic: Some(heuristic), default_ttl: Some(Nanos::DAY), with_query: true };
+        let arrival = Arrival { asked: Nanos::ZERO, received: Nanos::ZERO, wall: 800_000_000 };
+        let request = weir_response_cache::request::Request::default();
+        let leave = judge(&request, &Headers::default(), &response, &assumptions, arrival);
+        prop_assert!(leave.is_err() || leave.is_ok_and(|leave| !leave.assumed));
+    }
+
     /// Age and expiry agree at every instant, whatever the numbers.
     #[test]
     fn fresh_means_younger_than_its_lifetime(received: u64, initial_age: u64, lifetime: u64, now: u64) {
@@ -144,7 +193,7 @@ proptest! {
         let response = Stored {
             generation: 0, key: b"k".to_vec(), names: vec![], variant: vec![], received: Nanos::from_secs(100).0,
             initial_age: Nanos::from_secs(initial_age).0, lifetime: Nanos::from_secs(lifetime).0,
-            for_authorized: false, status: 200, fields: vec![], body: vec![],
+            for_authorized: false, assumed: false, status: 200, fields: vec![], body: vec![],
         };
         store.put(&host, response, Nanos(1), Nanos::from_secs(100)).unwrap();
         let found = store.find(&host, b"k", &Headers::default(), Nanos::from_secs(at));
@@ -230,7 +279,7 @@ proptest! {
         for (key, size, lifetime) in puts {
             let response = Stored {
                 generation: 0, key: vec![key], names: vec![], variant: vec![], received: 5, initial_age: 0,
-                lifetime: Nanos::from_secs(lifetime).0, for_authorized: false, status: 200, fields: vec![], body: vec![0; size],
+                lifetime: Nanos::from_secs(lifetime).0, for_authorized: false, assumed: false, status: 200, fields: vec![], body: vec![0; size],
             };
             store.put(&host, response, Nanos(1), Nanos(5)).unwrap();
             prop_assert!(host.shared_bytes() <= 2 * (8_000 + BUCKET_SIZE) + 16 + 4);

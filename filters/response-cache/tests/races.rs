@@ -35,6 +35,7 @@ fn response(key: &str, lifetime: u64, size: usize) -> Stored {
         initial_age: 0,
         lifetime: Nanos::from_secs(lifetime).0,
         for_authorized: false,
+        assumed: false,
         status: 200,
         fields: Headers::default().as_pairs().to_vec(),
         body: vec![b'x'; size],
