@@ -265,7 +265,7 @@ impl fmt::Display for Rule {
             Per::Route => "a breaker per route",
             Per::Rule => "one breaker",
         };
-        write!(f, "rule {}: {}, {scope}: opens after ", self.name, self.matcher)?;
+        write!(f, "rule {}, for {}: {scope} opens after ", self.name, self.matcher)?;
         let settings = &self.settings;
         if let Some(n) = settings.consecutive {
             write!(f, "{n} failures in a row")?;

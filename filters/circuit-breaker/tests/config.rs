@@ -60,7 +60,7 @@ fn everything_can_be_said() {
     assert_eq!(rule.settings.open.max, Nanos::from_mins(20), "never less than the first opening");
     assert_eq!(
         rule.to_string(),
-        "rule a.b-c_9: path below /pay, a breaker per route: opens after 12.5% failures of at least \
+        "rule a.b-c_9, for path below /pay: a breaker per route opens after 12.5% failures of at least \
          20 requests in 10s, for 20m up to 20m; closes after 3 successful probes, 8 at a time"
     );
 }

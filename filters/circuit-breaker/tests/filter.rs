@@ -271,7 +271,7 @@ fn the_summary_says_what_is_in_force() {
     let gateway = Gateway::new(1, CONFIG);
     assert_eq!(
         gateway.workers[0].summary(),
-        ["rule shop: every request, a breaker per cluster: opens after 3 failures in a row \
+        ["rule shop, for every request: a breaker per cluster opens after 3 failures in a row \
           or 50% failures of at least 10 requests in 1m, for 10s up to 10m; \
           closes after 2 successful probes, 1 at a time"]
     );

@@ -204,7 +204,7 @@ fn what_is_in_force_is_told_filter_by_filter() {
     );
     assert_eq!(
         lines[1],
-        "rate-limit: rule few: 3 per 1h; by address (IPv6 by /64), else one key for all; for every request; up to 65536 keys"
+        "rate-limit: rule few, for every request: 3 per 1h by address (IPv6 by /64), else one key for all; up to 65536 keys"
     );
 }
 

@@ -83,9 +83,9 @@ impl RateLimit {
         if let (true, Some(rule)) = (self.complaints.is_due(now), self.policy.rules().get(rule_idx))
         {
             log::warn!(
-                "rate-limit: count not kept rule={} error={error} on_failure={:?}",
+                "rate-limit: count not kept rule={} error={error} on_failure={}",
                 rule.name,
-                rule.on_failure
+                rule.on_failure.as_str()
             );
         }
     }

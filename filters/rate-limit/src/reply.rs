@@ -66,6 +66,7 @@ fn problem(
     details: &'static str,
     grpc_status: u32,
 ) -> Reply {
+    headers.push((Cow::Borrowed("cache-control"), b"no-store".to_vec()));
     headers.push((Cow::Borrowed("content-type"), b"application/problem+json".to_vec()));
     headers.push((Cow::Borrowed(signals::RULE_HEADER), rule.name.clone().into_bytes()));
     Reply { status, headers, body: body.into_bytes(), details, grpc_status: Some(grpc_status) }

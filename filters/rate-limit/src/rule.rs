@@ -59,6 +59,16 @@ pub struct Charged {
     pub n_conflicts: u32,
 }
 
+impl OnFailure {
+    /// The word in the configuration and in messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admit => "admit",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 impl Rule {
     /// Whether the rule counts this request, and under which key; `scratch` is any buffer.
     pub fn claim(&self, x: &dyn Exchange, secret: &Secret, scratch: &mut Vec<u8>) -> Claim {
@@ -129,11 +139,11 @@ impl Rule {
     pub fn describe(&self) -> String {
         let limits: Vec<String> = self.limits.iter().map(ToString::to_string).collect();
         format!(
-            "rule {}: {}; by {}; for {}; up to {} keys",
+            "rule {}, for {}: {} by {}; up to {} keys",
             self.name,
+            self.matcher.describe(),
             limits.join(" and "),
             self.key.describe(),
-            self.matcher.describe(),
             self.table.capacity(),
         )
     }

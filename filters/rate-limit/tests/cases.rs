@@ -272,7 +272,7 @@ fn what_is_in_force_is_told_in_operators_words() {
     assert_eq!(
         worker(&host, THREE_A_MINUTE).summary(),
         [
-            "rule general: 3 per 1m; by address (IPv6 by /64), else one key for all; for every request; up to 65536 keys"
+            "rule general, for every request: 3 per 1m by address (IPv6 by /64), else one key for all; up to 65536 keys"
         ]
     );
 }
