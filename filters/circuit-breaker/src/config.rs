@@ -138,7 +138,11 @@ impl Config {
             fields.optional_integer("max_breakers", MAX_BREAKERS).unwrap_or(DEFAULT_MAX_BREAKERS);
         let mut names = Names::default();
         fields.remedy("remove the filter from the chain if nothing is to be broken");
-        let rules = fields.objects("rules", N_RULES, |fields| Rule::read(fields, &mut names));
+        let rules = fields.objects("rules", N_RULES, |fields| {
+            let is_enabled = fields.optional_bool("enabled").unwrap_or(true);
+            Some(Rule::read(fields, &mut names)).filter(|_| is_enabled)
+        });
+        let rules = rules.into_iter().flatten().collect();
         Self { on_failure, max_breakers, rules }
     }
 }

@@ -43,6 +43,7 @@ impl Config {
 
 fn read_rule(fields: &mut Fields<'_>, names: &mut Names) -> Option<Rule> {
     let name = names.read(fields);
+    let is_enabled = fields.optional_bool("enabled").unwrap_or(true);
     let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
     let key = KeyTemplate::read(fields).unwrap_or_default();
     let limits =
@@ -51,7 +52,7 @@ fn read_rule(fields: &mut Fields<'_>, names: &mut Names) -> Option<Rule> {
     let on_failure = fields
         .optional_choice("on_failure", &[("admit", OnFailure::Admit), ("deny", OnFailure::Deny)])
         .unwrap_or_default();
-    let name = name?;
+    let name = name.filter(|_| is_enabled)?;
     let table = Table::new(&format!("rate-limit/{name}"), max_keys);
     Some(Rule { name, matcher, key, limits, on_failure, table })
 }

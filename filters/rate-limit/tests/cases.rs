@@ -276,3 +276,16 @@ fn what_is_in_force_is_told_in_operators_words() {
         ]
     );
 }
+
+#[test]
+fn a_rule_that_is_switched_off_counts_nothing() {
+    let host = FakeHost::default();
+    let worker = worker(
+        &host,
+        r#"{"rules": [{"name": "off", "enabled": false, "limits": [{"quota": 1, "window": "1h"}]}]}"#,
+    );
+    for _ in 0..3 {
+        assert_eq!(ask(&worker, &from(&host, b"192.0.2.1:1")), None);
+    }
+    assert_eq!(worker.summary(), [""; 0]);
+}

@@ -1,9 +1,7 @@
 //! The filter's configuration: resolved, bounded, valid by construction.
 
-use std::collections::BTreeSet;
-
 use kit::Nanos;
-use kit::config::{Fields, quoted};
+use kit::config::{Fields, Names};
 use kit::matching::Matcher;
 use kit::units::{Bytes, Ratio};
 
@@ -57,9 +55,6 @@ pub enum Action {
 
 /// The store's name if none is given.
 pub const DEFAULT_NAME: &str = "main";
-/// Longest name of a store or a rule: part of every shared key, or of a metric's name.
-pub const MAX_NAME: usize = 64;
-const NAME_FORM: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
 /// As much as Envoy itself takes: noticed on no machine that runs one, and room for thousands of pages.
 pub const DEFAULT_MAX_BYTES: Bytes = Bytes::from_mib(64);
 /// With [`DEFAULT_MAX_BYTES`], responses of 8 KiB on average use up both at once.
@@ -92,9 +87,7 @@ pub const MAX_ASSUMED: Nanos = Nanos::DAY;
 
 /// Reads the configuration.
 pub fn read(fields: &mut Fields<'_>) -> Config {
-    let name = fields
-        .optional_parsed("name", NAME_FORM, parse_name)
-        .unwrap_or_else(|| DEFAULT_NAME.to_owned());
+    let name = fields.optional_name("name").unwrap_or_else(|| DEFAULT_NAME.to_owned());
     let smallest = u32::try_from(WAYS).unwrap_or(u32::MAX);
     let config = Config {
         name,
@@ -150,7 +143,7 @@ impl Config {
                 }
                 Action::Bypass => "never cache".to_owned(),
             };
-            lines.push(format!("rule {}: {action}: {}", rule.name, rule.matcher.describe()));
+            lines.push(format!("rule {}, for {}: {action}", rule.name, rule.matcher.describe()));
         }
         lines
     }
@@ -177,18 +170,10 @@ fn read_rules(fields: &mut Fields<'_>) -> Vec<Rule> {
         assumptions: Assumptions::default(),
     };
     fields.remedy("leave rules out to cache whatever the origin allows");
-    let mut seen = BTreeSet::new();
+    let mut names = Names::default();
     let rules = fields.optional_objects("rules", 1..=MAX_RULES, |rule| {
         let enabled = rule.optional_bool("enabled").unwrap_or(true);
-        let name = rule.parsed("name", NAME_FORM, parse_name).unwrap_or_default();
-        if !name.is_empty() && !seen.insert(name.clone()) {
-            rule.problem(
-                "name",
-                quoted(&name),
-                "a name that no other rule has",
-                "rename one of them: metrics tell rules apart by it",
-            );
-        }
+        let name = names.read(rule).unwrap_or_default();
         let matcher = rule.optional_object("match", Matcher::read).unwrap_or_default();
         let actions = [("cache", Action::Cache), ("bypass", Action::Bypass)];
         let action = rule.optional_choice("action", &actions).unwrap_or_default();
@@ -259,16 +244,4 @@ fn check_sizes(fields: &mut Fields<'_>, config: &Config) {
 /// The size in whole KiB, so that a message shows a number that people write.
 fn rounded(bytes: Bytes) -> Bytes {
     Bytes::from_kib(bytes.0.checked_div(Bytes::KIB.0).unwrap_or(0))
-}
-
-/// Names go into shared keys and metrics, so they are short and plain.
-fn parse_name(text: &str) -> Result<String, &'static str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.len() > MAX_NAME {
-        Err("shorten it: it is part of metrics and of shared keys")
-    } else if text.is_empty() || !text.chars().all(is_plain) {
-        Err("leave the other characters out: the name is part of metrics and of shared keys")
-    } else {
-        Ok(text.to_owned())
-    }
 }

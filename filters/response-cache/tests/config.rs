@@ -30,7 +30,7 @@ fn nothing_needs_to_be_said() {
         config.describe(),
         [
             "store main: up to 64MiB in 8192 entries of up to 256KiB; shared memory at most 66MiB, copies in each worker at most 32MiB",
-            "rule default: cache as the origin allows: every request",
+            "rule default, for every request: cache as the origin allows",
         ]
     );
 }
@@ -53,7 +53,7 @@ fn what_is_assumed_is_said() {
         ),
     ] {
         let config = load(&format!(r#"{{"rules": [{{"name": "r", {fields}}}]}}"#)).unwrap();
-        let line = format!("rule r: cache as the origin allows{expected}: every request");
+        let line = format!("rule r, for every request: cache as the origin allows{expected}");
         assert_eq!(config.describe().last(), Some(&line));
     }
 }
@@ -88,17 +88,17 @@ fn all_problems_are_told_at_once() {
                      "rules": [{"action": "no"}, {"name": "x", "ttl": "1s"}, {"name": "x"}]}"#
         ),
         [
-            r#"name: found "My cache", allowed 1 to 64 letters, digits, "-", "_" or "."; leave the other characters out: the name is part of metrics and of shared keys"#,
+            r#"name: found "My cache", allowed 1 to 64 letters, digits, "-", "_" or ".", such as "general"; leave the other characters out: the name is part of metrics and answers"#,
             r#"max_bytes: found "1KiB", allowed 1MiB to 64GiB; raise it to at least 1MiB"#,
             r#"max_entries: found 8, allowed 32 to 1048576; raise it to at least 32"#,
             r#"max_object: found 5, allowed 1KiB to 4MiB; write it in quotes with a unit, such as "64KiB""#,
             r#"fill_memory: found "0B", allowed 1MiB to 256MiB; raise it to at least 1MiB, zero does not mean off"#,
             r#"max_variants: found 33, allowed 1 to 32; lower it to at most 32"#,
             r#"cache_status: found "yes", allowed true or false; choose one of them"#,
-            r#"rules[0].name: found nothing, allowed 1 to 64 letters, digits, "-", "_" or "."; add this field"#,
+            r#"rules[0].name: found nothing, allowed 1 to 64 letters, digits, "-", "_" or ".", such as "general"; add this field"#,
             r#"rules[0].action: found "no", allowed "cache", "bypass"; choose one of them"#,
             r#"rules[1].ttl: unknown field; remove it, the fields here are enabled, name, match, action, heuristic, default_ttl, assume_with_query"#,
-            r#"rules[2].name: found "x", allowed a name that no other rule has; rename one of them: metrics tell rules apart by it"#,
+            r#"rules[2].name: found "x" a second time, allowed a name that no other rule has; rename one of them: the name says whose state and numbers they are"#,
             r#"max_ages: unknown field; remove it, the fields here are name, max_bytes, max_entries, max_object, fill_memory, max_variants, cache_status, rules"#,
         ]
     );
