@@ -291,3 +291,15 @@ fn the_gauge_shows_what_is_and_not_what_a_slow_worker_last_knew() {
     units.show(host, &breakers, &unit, &old);
     assert_eq!(gateway.metric("state;breaker=shop/pay"), 2);
 }
+
+#[test]
+fn a_rule_that_is_switched_off_breaks_nothing() {
+    let off = CONFIG.replace("\"name\": \"shop\"", "\"name\": \"shop\", \"enabled\": false");
+    assert_ne!(off, CONFIG);
+    let gateway = Gateway::new(1, &off);
+    assert_eq!(gateway.workers[0].summary(), [""; 0]);
+    for _ in 0..20 {
+        let passing = gateway.ask(0, "GET", "pay").ok().unwrap();
+        gateway.end(passing, BROKEN);
+    }
+}
