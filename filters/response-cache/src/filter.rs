@@ -12,8 +12,10 @@ use crate::assume::{Assumptions, COMPARED};
 use crate::config::{self, Action, Config};
 use crate::fill::{Budget, Fill};
 use crate::freshness::Arrival;
+use crate::index::Changed;
 use crate::meters::Meters;
 use crate::policy::{self, Leave, Verdict};
+use crate::reference;
 use crate::reply::{self, Mend};
 use crate::request::{Method, Request, Treatment};
 use crate::response::Response;
@@ -213,6 +215,10 @@ impl ResponseCache {
     fn begin(&self, x: &dyn Exchange, forwarded: &Forwarded) -> Result<Fill, Refusal> {
         let headers = x.response();
         let response = Response::read(&headers);
+        // Most responses are refused by what they say: the clocks are for the others.
+        if let Some(refusal) = policy::forbids(&forwarded.request, &response) {
+            return Err(refusal);
+        }
         let wall = x.host().wall().as_secs();
         let arrival = Arrival { asked: forwarded.asked, received: x.now(), wall };
         let leave = policy::judge(
@@ -240,17 +246,28 @@ impl ResponseCache {
         }
     }
 
-    /// Forgets what is stored for a URI that an unsafe request has changed (RFC 9111, 4.4).
+    /// Forgets what is stored for a URI that an unsafe request has changed, and for those of the same origin that
+    /// its response names (RFC 9111, 4.4).
     fn invalidate(&self, x: &dyn Exchange, forwarded: &Forwarded) {
         let Some(key) = &forwarded.request.key else { return };
-        let status = Response::read(&x.response()).status;
+        let headers = x.response();
+        let status = Response::read(&headers).status;
         if !(200..400).contains(&status) || !is_from_upstream(x) {
             return;
         }
-        match self.store.invalidate(x.host(), key, x.now()) {
-            Ok(changed) => self.meters.invalidated(x.host(), &changed),
-            Err(_contended_or_refused) => self.meters.refused(x.host(), Refusal::Store),
+        let mut keys = vec![key.clone()];
+        for name in ["location", "content-location"] {
+            let named = headers.get(name).and_then(|value| reference::resolve(key, value));
+            keys.extend(named.filter(|named| !keys.contains(named)));
         }
+        let mut all = Changed::default();
+        for key in &keys {
+            match self.store.invalidate(x.host(), key, x.now()) {
+                Ok(changed) => all.add(&changed),
+                Err(_contended_or_refused) => self.meters.refused(x.host(), Refusal::Store),
+            }
+        }
+        self.meters.invalidated(x.host(), &all);
     }
 }
 

@@ -139,6 +139,16 @@ pub struct Changed {
     pub entries: i64,
 }
 
+impl Changed {
+    /// Adds what another change did, to another bucket or the same.
+    pub fn add(&mut self, other: &Self) {
+        self.freed.extend_from_slice(&other.freed);
+        self.evicted.extend_from_slice(&other.evicted);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.entries = self.entries.saturating_add(other.entries);
+    }
+}
+
 impl Bucket {
     /// Reads a bucket; bytes of another shape are an empty one.
     pub fn read(bytes: &[u8]) -> Self {

@@ -32,6 +32,23 @@ pub fn primary(scheme: &[u8], authority: &[u8], path: &[u8]) -> Option<Vec<u8>> 
     Some(key)
 }
 
+/// The two parts of a key: scheme and host, then path and query; `None` for bytes that are no key.
+pub fn split(key: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_scheme, rest) = take_part(key)?;
+    let (_host, target) = take_part(rest)?;
+    Some((key.strip_suffix(target)?, target))
+}
+
+/// The scheme of a key, lower case.
+pub fn scheme(key: &[u8]) -> Option<&[u8]> {
+    take_part(key).map(|(scheme, _)| scheme)
+}
+
+fn take_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_le_bytes(*len)).ok()?)
+}
+
 /// The authority without an empty or default port.
 ///
 /// Only where what is left is a host without a colon, or one in brackets: anything else is no port.

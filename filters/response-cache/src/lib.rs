@@ -32,6 +32,7 @@ mod meters;
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;
 pub mod policy;
+pub mod reference;
 pub mod reply;
 pub mod request;
 pub mod response;

@@ -61,6 +61,14 @@ pub struct Leave {
     pub assumed: bool,
 }
 
+/// What forbids to store this response to this request, whenever it came: the part of [`judge`] that needs no clock.
+pub fn forbids(request: &Request, response: &Response) -> Option<Refusal> {
+    if request.directives.no_store {
+        return Some(Refusal::NoStore);
+    }
+    response.forbids(request.authorized)
+}
+
 /// Whether this response to this request may be stored.
 ///
 /// # Errors
@@ -72,8 +80,8 @@ pub fn judge(
     assumptions: &Assumptions,
     arrival: Arrival,
 ) -> Result<Leave, Refusal> {
-    if request.directives.no_store {
-        return Err(Refusal::NoStore);
+    if let Some(refusal) = forbids(request, response) {
+        return Err(refusal);
     }
     match response.judge(request.authorized, arrival) {
         Ok(freshness) => Ok(Leave { freshness, assumed: false }),

@@ -84,19 +84,12 @@ impl Response {
         this
     }
 
-    /// Whether it may be stored as far as it says so itself, and how long it is fresh; `authorized` says that the request was.
-    ///
-    /// # Errors
-    /// The first reason that speaks against it.
-    pub fn judge(&self, authorized: bool, arrival: Arrival) -> Result<Freshness, Refusal> {
+    /// What forbids to store it, whenever it came; `authorized` says that the request was.
+    pub fn forbids(&self, authorized: bool) -> Option<Refusal> {
         let said = &self.directives;
-        if self.partial || self.status == 206 {
-            return Err(Refusal::Partial);
-        }
-        if self.grpc || !is_storable(self.status) {
-            return Err(Refusal::Status);
-        }
-        for (forbids, refusal) in [
+        [
+            (self.partial || self.status == 206, Refusal::Partial),
+            (self.grpc || !is_storable(self.status), Refusal::Status),
             (said.malformed, Refusal::Malformed),
             (said.no_store, Refusal::NoStore),
             (said.private, Refusal::Private),
@@ -105,12 +98,20 @@ impl Response {
             (authorized && !said.allows_authorized(), Refusal::Authorization),
             (self.vary == Vary::Anything, Refusal::Vary),
             (self.length == Length::Invalid, Refusal::Incomplete),
-        ] {
-            if forbids {
-                return Err(refusal);
-            }
+        ]
+        .into_iter()
+        .find_map(|(forbids, refusal)| forbids.then_some(refusal))
+    }
+
+    /// Whether it may be stored as far as it says so itself, and how long it is fresh; `authorized` says that the request was.
+    ///
+    /// # Errors
+    /// The first reason that speaks against it.
+    pub fn judge(&self, authorized: bool, arrival: Arrival) -> Result<Freshness, Refusal> {
+        if let Some(refusal) = self.forbids(authorized) {
+            return Err(refusal);
         }
-        match freshness::lifetime(said, self.expires, self.date, arrival) {
+        match freshness::lifetime(&self.directives, self.expires, self.date, arrival) {
             Stated::Seconds(lifetime) => self.fresh_for(Nanos::from_secs(lifetime), arrival),
             Stated::Nothing | Stated::Unclear => Err(Refusal::NoLifetime),
         }

@@ -6,6 +6,7 @@ use kit::headers::Headers;
 use weir_response_cache::conditional::is_current;
 use weir_response_cache::freshness::Arrival;
 use weir_response_cache::key::primary;
+use weir_response_cache::reference::resolve;
 use weir_response_cache::request::{Request, Treatment};
 use weir_response_cache::response::Response;
 use weir_response_cache::signals::{Decision, Refusal};
@@ -167,6 +168,68 @@ fn keys() {
     ] {
         assert_eq!(key(scheme, host, path), None, "{scheme} {host} {path}");
     }
+}
+
+/// RFC 3986, 5.4; RFC 9111, 4.4: what a reference means, and that another origin's URI means nothing.
+#[test]
+fn references() {
+    let key = |path: &str| primary(b"http", b"a", path.as_bytes());
+    let base = key("/b/c/d;p?q").unwrap();
+    for (reference, path) in [
+        ("g", "/b/c/g"),
+        ("./g", "/b/c/g"),
+        ("g/", "/b/c/g/"),
+        ("/g", "/g"),
+        ("//a/g", "/g"),
+        ("//a", "/"),
+        ("?y", "/b/c/d;p?y"),
+        ("g?y", "/b/c/g?y"),
+        ("#s", "/b/c/d;p?q"),
+        ("g#s", "/b/c/g"),
+        ("g?y/./x#s", "/b/c/g?y/./x"),
+        (";x", "/b/c/;x"),
+        ("", "/b/c/d;p?q"),
+        (".", "/b/c/"),
+        ("..", "/b/"),
+        ("../g", "/b/g"),
+        ("../..", "/"),
+        ("../../../g", "/g"),
+        ("/./g", "/g"),
+        ("/../g", "/g"),
+        ("g.", "/b/c/g."),
+        ("..g", "/b/c/..g"),
+        ("./g/.", "/b/c/g/"),
+        ("g;x=1/../y", "/b/c/y"),
+        ("/b//c", "/b//c"),
+        (" http://a/g ", "/g"),
+        ("HTTP://A:80/x/../g?y", "/g?y"),
+        ("http://a", "/"),
+        ("http://a?y", "/?y"),
+        ("g/x:y", "/b/c/g/x:y"),
+    ] {
+        assert_eq!(resolve(&base, reference.as_bytes()), key(path), "{reference}");
+    }
+    for reference in [
+        "https://a/g",
+        "http://a:81/g",
+        "http://b/g",
+        "http://a@b/g",
+        "http://user@a/g",
+        "http://a.b/g",
+        "//b/g",
+        "//a:8080",
+        "///g",
+        "http:g",
+        "http:/g",
+        "http:",
+        "g:h",
+        "mailto:x@a",
+        "1:g",
+        ":g",
+    ] {
+        assert_eq!(resolve(&base, reference.as_bytes()), None, "{reference}");
+    }
+    assert_eq!(resolve(b"no key", b"/g"), None);
 }
 
 /// RFC 9111, 4.1: lines join, absent is not empty, names are compared without regard to case.

@@ -148,6 +148,34 @@ fn an_unsafe_request_that_succeeds_removes_what_is_stored() {
     assert_eq!(count(&host, "invalidations_total"), 3);
 }
 
+/// RFC 9111, 4.4: what the response names goes too, if it is of the same origin; other origins' never does.
+#[test]
+fn an_unsafe_request_removes_what_its_response_names() {
+    let (host, cache) = setup();
+    for (name, value, removes) in [
+        ("location", "/b/", true),
+        ("location", "b/", true),
+        ("content-location", "https://EXAMPLE.com:443/b/#x", true),
+        ("location", "https://example.org/b/", false),
+        ("location", "http://example.com/b/", false),
+        ("content-location", "//example.com:8443/b/", false),
+        ("link", "/b/", false),
+    ] {
+        host.advance(Nanos::SECOND);
+        for path in ["/a", "/b/"] {
+            Run::get(&cache, &host, path, &[]).answer("200", MAX_AGE, b"hello");
+        }
+        host.advance(Nanos::SECOND);
+        let mut run = Run::method(&cache, &host, "POST", "/a");
+        run.headers("201", &[(name, value)], "via_upstream", true);
+        assert!(Run::get(&cache, &host, "/a", &[]).is_forwarded(), "{name} {value}");
+        let forwarded = Run::get(&cache, &host, "/b/", &[]).is_forwarded();
+        assert_eq!(forwarded, removes, "{name} {value}");
+        assert_eq!(count(&host, "entries"), i64::from(!removes), "{name} {value}");
+    }
+    assert_eq!(count(&host, "invalidations_total"), 7);
+}
+
 #[test]
 fn a_response_that_was_overtaken_by_a_change_is_not_stored() {
     let (host, cache) = setup();

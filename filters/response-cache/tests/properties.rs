@@ -12,8 +12,9 @@ use weir_response_cache::assume::{Assumptions, Heuristic};
 use weir_response_cache::directives::{Delta, Directives, RequestDirectives, ResponseDirectives};
 use weir_response_cache::freshness::{Arrival, Dated, Freshness};
 use weir_response_cache::index::{BUCKET_SIZE, Bucket, Limits, WAYS, Way};
-use weir_response_cache::key::primary;
+use weir_response_cache::key::{primary, split};
 use weir_response_cache::policy::judge;
+use weir_response_cache::reference::resolve;
 use weir_response_cache::response::Response;
 use weir_response_cache::store::{Found, Geometry, Store};
 use weir_response_cache::stored::Stored;
@@ -172,6 +173,24 @@ proptest! {
         let request = weir_response_cache::request::Request::default();
         let leave = judge(&request, &Headers::default(), &response, &assumptions, arrival);
         prop_assert!(leave.is_err() || leave.is_ok_and(|leave| !leave.assumed));
+    }
+
+    /// Whatever a response names, no other origin's entries go; and a URI that is sent as it is means itself.
+    #[test]
+    fn a_reference_never_leaves_its_origin(
+        path in "/[a-z/?.]{0,12}", reference in "[a-z:/?.#@]{0,20}", bytes: Vec<u8>, segment in "[a-z0-9]{1,8}",
+    ) {
+        let base = primary(b"https", b"example.com", path.as_bytes()).unwrap();
+        let (origin, _) = split(&base).unwrap();
+        for reference in [reference.as_bytes(), &bytes] {
+            if let Some(found) = resolve(&base, reference) {
+                prop_assert_eq!(split(&found).unwrap().0, origin);
+                prop_assert!(split(&found).unwrap().1.starts_with(b"/"));
+            }
+        }
+        let absolute = format!("https://example.com/{segment}?{segment}");
+        let itself = primary(b"https", b"example.com", format!("/{segment}?{segment}").as_bytes());
+        prop_assert_eq!(resolve(&base, absolute.as_bytes()), itself);
     }
 
     /// Age and expiry agree at every instant, whatever the numbers.
