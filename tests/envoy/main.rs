@@ -1,6 +1,7 @@
 //! What only a real Envoy can tell: loading, order, timeouts, resets, updates, statistics, several workers.
 #![cfg(test)]
 
+mod abuse;
 mod circuit_breaker;
 mod configuration;
 mod gateway;

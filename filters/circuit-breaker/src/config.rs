@@ -61,8 +61,9 @@ pub const LEASE: RangeInclusive<Nanos> = Nanos::from_millis(100)..=Nanos::from_h
 pub const DEFAULT_LEASE: Nanos = Nanos::from_secs(30);
 /// Ranges of statuses that are failures.
 pub const N_STATUS_RANGES: RangeInclusive<usize> = 1..=32;
-/// Server errors. 4xx and 429 are the client's.
-pub const DEFAULT_FAILURE_STATUS: RangeInclusive<u16> = 500..=599;
+/// Server errors but 501 and 505 (RFC 9110, 15.6): these two are about the request's method and version, so
+/// that a healthy service gives them to whoever asks for them. 4xx and 429 are the client's.
+pub const DEFAULT_FAILURE_STATUS: [RangeInclusive<u16>; 3] = [500..=500, 502..=504, 506..=599];
 /// The status of a rejection.
 pub const STATUS: RangeInclusive<u16> = 400..=599;
 /// Service Unavailable: RFC 9110, 15.6.4.
@@ -161,7 +162,7 @@ impl Rule {
                 "a status or a range of them, \"500\" or \"500-599\"",
                 parse_statuses,
             )
-            .unwrap_or_else(|| vec![DEFAULT_FAILURE_STATUS]);
+            .unwrap_or_else(|| DEFAULT_FAILURE_STATUS.to_vec());
         let status = fields.optional_integer("status", STATUS).unwrap_or(DEFAULT_STATUS);
         Self { name: name.unwrap_or_default(), matcher, per, settings, failure_status, status }
     }

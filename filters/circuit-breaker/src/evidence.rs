@@ -7,6 +7,9 @@
 //! all replace the details, though the status stays 200.)
 //! Otherwise the flags decide: a client that left proves nothing, a failed connect, a reset or a timeout is
 //! the upstream's whatever status Envoy made of it, and what is left was answered by Envoy or another filter.
+//!
+//! One timeout proves nothing: that of an answer which had begun. Envoy's clock also runs while a client does not
+//! read, and ends both alike, so a few clients that read slowly would open the breaker for all.
 
 use std::ops::RangeInclusive;
 
@@ -51,13 +54,13 @@ mod flag {
 
 const CLIENT_LEFT: u64 = flag::CLIENT_CLOSED | flag::CLIENT_PROTOCOL | flag::CLIENT_RESET;
 
+const TIMED_OUT: u64 = flag::UPSTREAM_TIMEOUT | flag::UPSTREAM_DURATION;
+
 const UPSTREAM_FAILED: u64 = flag::NO_HEALTHY_UPSTREAM
-    | flag::UPSTREAM_TIMEOUT
     | flag::LOCAL_RESET
     | flag::UPSTREAM_RESET
     | flag::UPSTREAM_CONNECT_FAILURE
     | flag::UPSTREAM_CLOSED
-    | flag::UPSTREAM_DURATION
     | flag::UPSTREAM_PROTOCOL
     | flag::DNS_FAILURE;
 
@@ -72,6 +75,8 @@ pub trait Ending {
     fn status(&self) -> u64;
     /// Envoy's response flags.
     fn flags(&self) -> u64;
+    /// Whether the upstream's answer had begun to go to the client; asked only of one that timed out.
+    fn has_begun(&self) -> bool;
 }
 
 /// What this ending says, if these statuses are failures.
@@ -86,6 +91,7 @@ pub fn judge(ending: &impl Ending, failure_status: &[RangeInclusive<u16>]) -> Ev
     match ending.flags() {
         flags if flags & CLIENT_LEFT != 0 => Evidence::Nothing,
         flags if flags & UPSTREAM_FAILED != 0 => Evidence::Failure,
+        flags if flags & TIMED_OUT != 0 && !ending.has_begun() => Evidence::Failure,
         _ => Evidence::Nothing,
     }
 }

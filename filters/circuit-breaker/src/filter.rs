@@ -70,7 +70,7 @@ impl Filter for CircuitBreaker {
         self.config.rules.iter().map(Rule::to_string).collect()
     }
 
-    fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, _end: bool) -> Flow {
+    fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
         let host = x.host();
         let Some((rule_idx, rule)) =
             self.config.rules.iter().enumerate().find(|(_, rule)| rule.matcher.matches(x))
@@ -86,7 +86,8 @@ impl Filter for CircuitBreaker {
             let ticket = Ticket { admitted_at: x.now(), permit: None };
             return admit(stream, x, unit, Word::Admit, ticket);
         }
-        let asked = self.breakers.ask(host, unit.place, &rule.settings, || is_safe(x), x.now());
+        let asked =
+            self.breakers.ask(host, unit.place, &rule.settings, || end && is_safe(x), x.now());
         match self.done(host, rule, &unit, asked) {
             Ok(Some(Decision::Admit(ticket))) => admit(stream, x, unit, Word::Admit, ticket),
             Ok(Some(Decision::Probe(ticket))) => admit(stream, x, unit, Word::Probe, ticket),
@@ -213,6 +214,9 @@ fn reject(
 }
 
 /// Whether the request's method is safe: RFC 9110, 9.2.1; `TRACE` never reaches an upstream by itself.
+///
+/// A safe request is a good probe only if it is here in whole: one whose body is still to come would hold the permit
+/// for as long as its client likes to send.
 fn is_safe(x: &dyn Exchange) -> bool {
     let headers = x.headers(Map::Request);
     matches!(headers.get(":method"), Some(b"GET" | b"HEAD" | b"OPTIONS"))
@@ -232,5 +236,10 @@ impl Ending for LogView<'_> {
 
     fn status(&self) -> u64 {
         self.0.number(Attribute::ResponseCode).unwrap_or(0)
+    }
+
+    /// Envoy's own answer has a 5xx, or, to a gRPC client, its status among the headers.
+    fn has_begun(&self) -> bool {
+        (1..500).contains(&self.status()) && self.0.response().get("grpc-status").is_none()
     }
 }

@@ -23,7 +23,7 @@ fn a_name_is_enough() {
     assert!(rule.matcher.is_everything());
     assert_eq!(
         (rule.per, rule.status, &rule.failure_status[..]),
-        (Per::Cluster, 503, &[500..=599][..])
+        (Per::Cluster, 503, &[500..=500, 502..=504, 506..=599][..])
     );
     let settings = rule.settings;
     assert_eq!((settings.consecutive, settings.window), (Some(5), Nanos::from_secs(60)));

@@ -77,6 +77,10 @@ impl Ending for Row {
     fn flags(&self) -> u64 {
         self.0
     }
+
+    fn has_begun(&self) -> bool {
+        (1..500).contains(&self.2)
+    }
 }
 
 #[test]
@@ -93,7 +97,10 @@ fn only_the_upstream_can_fail() {
         (Row(0x8000, "via_upstream", 500), Evidence::Failure),
         (Row(0x2, "no_healthy_upstream", 503), Evidence::Failure),
         (Row(0x4, "response_timeout", 504), Evidence::Failure),
-        (Row(0x4, "response_timeout", 200), Evidence::Failure),
+        (Row(0x4, "response_timeout", 200), Evidence::Nothing),
+        (Row(0x8_0000, "max_duration_timeout", 504), Evidence::Failure),
+        (Row(0x8_0000, "max_duration_timeout", 200), Evidence::Nothing),
+        (Row(0x44, "upstream_reset_after_response_started{x}", 200), Evidence::Failure),
         (Row(0x20, "upstream_reset_before_response_started{x}", 503), Evidence::Failure),
         (Row(0x40, "upstream_reset_before_response_started{x}", 503), Evidence::Failure),
         (Row(0x80_0000, "upstream_reset_after_response_started{x}", 200), Evidence::Failure),
