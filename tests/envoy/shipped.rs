@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 
 use harness::client::Request;
+use harness::gateway::Setup;
 use harness::origin::{Act, Origin};
 use serde_json::{Value, json};
 use weir_testbed::envoy::{Envoy, Options};
@@ -87,4 +88,44 @@ fn every_file_starts_and_serves() {
         served,
         ["chain", "circuit-breaker", "gateway", "metrics", "rate-limit", "response-cache"]
     );
+}
+
+/// The code blocks of the top README whose fence names this language, or none.
+fn blocks(language: &str) -> Vec<String> {
+    let text = fs::read_to_string(root::root().join("README.md")).unwrap();
+    let fence = format!("```{language}\n");
+    text.split(&fence)
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_snippet_in_the_readme_runs_as_it_stands() {
+    let origin = Origin::plain();
+    let snippet =
+        blocks("yaml").into_iter().find(|block| block.contains("weir.rate-limit")).unwrap();
+    let filters = yaml::parse(&snippet).unwrap();
+    let mut bootstrap = yaml::read(&root::root().join("envoy/rate-limit.yaml")).unwrap();
+    let place =
+        "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
+    *bootstrap.pointer_mut(place).unwrap() = filters[0].clone();
+    let envoy = Envoy::start(&placed(bootstrap, origin.address()), Options::default()).unwrap();
+    let address = envoy.listener("gateway").unwrap();
+    let n_admitted = (0..120).filter(|_| Request::get("/").ask(address).status() == 200).count();
+    assert!((100..=102).contains(&n_admitted), "100 a minute: {n_admitted}");
+}
+
+#[test]
+fn the_messages_in_the_readme_are_what_the_module_says() {
+    let origin = Origin::plain();
+    let block =
+        blocks("").into_iter().find(|block| block.starts_with("rate-limit: rules[0]")).unwrap();
+    let bad = json!({"rules": [{"name": "general", "limits": [{"quota": 10, "window": 60, "brust": 5}]}]});
+    let error = Setup::new("rate-limit", &bad, origin.address()).fixed().try_start().err().unwrap();
+    let mut shown: Vec<&str> = block.lines().collect();
+    let mut said = error.grave_messages();
+    shown.sort_unstable();
+    said.sort_unstable();
+    assert_eq!(shown, said);
 }
