@@ -5,23 +5,20 @@ use std::cell::RefCell;
 use kit::callbacks::{Callback, Callbacks};
 use kit::config::Fields;
 use kit::exchange::Attribute;
-use kit::meter::{Family, Kind};
 use kit::{Exchange, Filter, Host};
 
 use crate::config::Config;
+use crate::decisions::Decisions;
 use crate::policy::{self, Facts, Labels};
 use crate::series::{Sample, Table};
 use crate::signals;
-
-/// Pairs of filter and word that are counted one by one; the words are closed sets, about twenty in all.
-const MAX_DECISIONS: usize = 64;
 
 /// The metrics of one worker.
 #[derive(Debug)]
 pub struct Metrics {
     config: Config,
     table: RefCell<Table>,
-    decisions: Family,
+    decisions: Decisions,
 }
 
 impl Filter for Metrics {
@@ -36,16 +33,7 @@ impl Filter for Metrics {
     }
 
     fn new(config: Config, host: &dyn Host) -> Self {
-        Self {
-            config,
-            table: RefCell::new(Table::new(&config, host)),
-            decisions: Family::new(
-                Kind::Counter,
-                signals::DECISIONS,
-                signals::DECISION_LABELS,
-                MAX_DECISIONS,
-            ),
-        }
+        Self { config, table: RefCell::new(Table::new(&config, host)), decisions: Decisions::new() }
     }
 
     fn summary(&self) -> Vec<String> {
@@ -67,7 +55,10 @@ impl Filter for Metrics {
         });
         let sample = self.sample(x);
         self.table.borrow_mut().count(x.host(), policy::route(&facts), labels, &sample);
-        self.count_decisions(x);
+        // In a module of its own there is nobody to note anything.
+        for (filter, word) in x.notes() {
+            self.decisions.count(x.host(), filter, word);
+        }
     }
 }
 
@@ -80,15 +71,6 @@ impl Metrics {
                 .config
                 .bytes
                 .then(|| (bytes(Attribute::RequestBytes), bytes(Attribute::ResponseBytes))),
-        }
-    }
-
-    /// What the other filters noted; in a module of its own, nothing.
-    fn count_decisions(&self, x: &dyn Exchange) {
-        for (filter, word) in x.notes() {
-            if let (Some(metric), _) = self.decisions.series(x.host(), &[filter, word]) {
-                x.host().add(metric, 1);
-            }
         }
     }
 }

@@ -27,9 +27,11 @@
 //! # Reading order
 //!
 //! [`labels`] are the closed sets, [`policy`] says which of them an exchange gets, both pure;
-//! [`series`] keeps the metrics of each label set; [`filter`] speaks to the host.
+//! [`series`] keeps the metrics of each label set, [`decisions`] those of the other filters' words;
+//! [`filter`] speaks to the host.
 
 pub mod config;
+pub mod decisions;
 pub mod filter;
 pub mod labels;
 #[cfg(all(target_arch = "wasm32", feature = "module"))]

@@ -175,7 +175,7 @@ impl View {
             record.push('=');
             record.push_str(word);
         }
-        abi::set_property(&format!("weir.{module}"), record.as_bytes());
+        abi::set_property(&["weir.", module].concat(), record.as_bytes());
     }
 
     fn fetched(&self, map: Map) -> Option<&RefCell<Option<Rc<Headers>>>> {
@@ -186,10 +186,20 @@ impl View {
         }
     }
 
+    /// The host has edited a map: what was fetched of it is no longer so.
+    ///
+    /// A later phase has no way to the request's headers, so their copy is edited alike;
+    /// the response's are fetched anew by the next who asks, which is mostly nobody.
     fn edit(&self, map: Map, edit: impl FnOnce(&Headers) -> Headers) {
-        if let Some(fetched) = self.fetched(map) {
-            let mut fetched = fetched.borrow_mut();
-            *fetched = fetched.take().map(|headers| Rc::new(edit(&headers)));
+        match map {
+            Map::Request => {
+                let mut fetched = self.request.borrow_mut();
+                *fetched = fetched.take().map(|headers| Rc::new(edit(&headers)));
+            }
+            Map::Response => {
+                self.response.take();
+            }
+            Map::Trailers => {}
         }
     }
 }
