@@ -24,6 +24,11 @@ pub trait Filter: Sized + 'static {
     /// The period of [`Filter::on_tick`]; `None` when it is never called. At least 5 ms.
     const TICK: Option<Nanos> = None;
 
+    /// The word that goes without saying: a decision record of this filter alone that says it is not published.
+    ///
+    /// Publishing costs 1.2 µs. The record of several filters is published whatever it says.
+    const ROUTINE: Option<&'static str> = None;
+
     /// The resolved configuration: valid by construction.
     type Config;
 

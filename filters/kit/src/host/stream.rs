@@ -107,7 +107,7 @@ impl<F: Filter> HttpContext for Stream<F> {
     fn on_log(&mut self) {
         self.run(Phase::Log, |filter, state, x| {
             filter.on_log(state, x);
-            x.publish_notes(F::NAME);
+            x.publish_notes(F::NAME, F::ROUTINE);
             Flow::Continue
         });
     }
@@ -161,9 +161,14 @@ impl View {
         }
     }
 
-    fn publish_notes(&self, module: &str) {
+    fn publish_notes(&self, module: &str, routine: Option<&str>) {
         let notes = self.notes.borrow();
-        if notes.is_empty() {
+        let goes_without_saying = match notes.as_slice() {
+            [] => true,
+            [(filter, word)] => *filter == module && Some(*word) == routine,
+            _ => false,
+        };
+        if goes_without_saying {
             return;
         }
         let mut record = String::with_capacity(64);
