@@ -202,7 +202,7 @@ impl ResponseCache {
             return (matching, Verdict::Forward(Decision::Bypass));
         };
         let now = x.now();
-        let find = || self.store.find(x.host(), key, headers, now);
+        let find = || self.store.find(x.host(), key, &cluster(x), headers, now);
         (matching, policy::decide(request, headers, &rule.assumptions, now, find))
     }
 
@@ -231,7 +231,7 @@ impl ResponseCache {
         if !is_from_upstream(x) {
             return Err(Refusal::LocalReply);
         }
-        let stored = compose(forwarded, &response, &headers, leave, arrival)?;
+        let stored = compose(forwarded, &cluster(x), &response, &headers, leave, arrival)?;
         let max_bytes = self.config.max_object.0;
         Fill::begin(stored, forwarded.asked, response.length, max_bytes, &self.budget)
     }
@@ -281,6 +281,7 @@ fn apply(mend: &Mend, x: &dyn Exchange) {
 /// What is stored, but for the body.
 fn compose(
     forwarded: &Forwarded,
+    cluster: &[u8],
     response: &Response,
     headers: &Headers,
     leave: Leave,
@@ -294,7 +295,7 @@ fn compose(
         generation: 0,
         key,
         names: vary::names_bytes(names),
-        variant: vary::variant_bytes(names, &forwarded.headers),
+        variant: vary::variant_bytes(cluster, names, &forwarded.headers),
         received: freshness.received.0,
         initial_age: freshness.initial_age.0,
         lifetime: freshness.lifetime.0,
@@ -304,6 +305,11 @@ fn compose(
         fields: response.stored_fields(headers, arrival),
         body: Vec::new(),
     })
+}
+
+/// The cluster that the request goes to; empty if it goes to none.
+fn cluster(x: &dyn Exchange) -> Rc<[u8]> {
+    x.attribute(Attribute::Cluster).unwrap_or_default()
 }
 
 /// Whether the response is the upstream's own and not one that Envoy or another filter made.

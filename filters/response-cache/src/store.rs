@@ -75,11 +75,18 @@ impl Store {
         (this, opened)
     }
 
-    /// What is stored for this request, told by its key and its headers.
+    /// What is stored for this request, told by its key, the cluster that it goes to, and its headers.
     ///
     /// **Cost**: one get, and one more for a fresh response;
     /// one further get when this worker meets a set of `Vary` names for the first time.
-    pub fn find(&self, host: &dyn Host, key: &[u8], request: &Headers, now: Nanos) -> Found {
+    pub fn find(
+        &self,
+        host: &dyn Host,
+        key: &[u8],
+        cluster: &[u8],
+        request: &Headers,
+        now: Nanos,
+    ) -> Found {
         let tag = self.secret.tag(key);
         let bucket = tag.bucket(self.geometry.n_buckets);
         let Some(bytes) = host.shared_get(&self.bucket_name(bucket)) else { return Found::Nothing };
@@ -88,7 +95,7 @@ impl Store {
             let slot = self.slot_name(bucket, idx);
             let Some(names) = self.names_of(host, &way, &slot) else { continue };
             found = Found::OtherVariant;
-            let variant = vary::variant_bytes(&names, request);
+            let variant = vary::variant_bytes(cluster, &names, request);
             if self.short_tag(&variant) != way.variant {
                 continue;
             }

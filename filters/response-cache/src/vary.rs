@@ -68,9 +68,18 @@ pub fn names_bytes(names: &[String]) -> Vec<u8> {
     out
 }
 
-/// The names with the values that this request has for them, as bytes that no others give; empty for none.
-pub fn variant_bytes(names: &[String], request: &Headers) -> Vec<u8> {
+/// The cluster that answers and the names with the values that this request has for them, as bytes that no others
+/// give; empty for none.
+///
+/// Routes may choose a cluster by a header that is neither in the URI nor, since no service behind knows of the
+/// choice, in any `Vary`: what one cluster answered is no answer of another.
+pub fn variant_bytes(cluster: &[u8], names: &[String], request: &Headers) -> Vec<u8> {
     let mut out = Vec::new();
+    if !cluster.is_empty() {
+        // No field has an empty name.
+        push(&mut out, b"");
+        push(&mut out, cluster);
+    }
     for name in names {
         push(&mut out, name.as_bytes());
         match value(name, request) {

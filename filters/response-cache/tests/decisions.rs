@@ -240,7 +240,7 @@ fn variants() {
     vary.read(b"x");
     let Vary::On(names) = vary else { panic!("two names") };
     assert_eq!(names, ["accept-encoding", "x"]);
-    let of = |pairs: &[(&str, &str)]| variant_bytes(&names, &Headers::new(pairs));
+    let of = |pairs: &[(&str, &str)]| variant_bytes(b"", &names, &Headers::new(pairs));
     assert_eq!(of(&[("x", "1"), ("x", "2")]), of(&[("x", "1, 2")]));
     assert_eq!(of(&[("x", " 1 ")]), of(&[("y", "3"), ("x", "1")]));
     assert_ne!(of(&[("x", "")]), of(&[]));

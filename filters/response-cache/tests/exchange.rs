@@ -4,6 +4,8 @@
 mod play;
 
 use kit::Nanos;
+use kit::exchange::Attribute;
+use kit::fake::FakeExchange;
 use play::{MAX_AGE, Run, count, field, setup, worker};
 
 #[cfg(target_arch = "wasm32")]
@@ -249,4 +251,24 @@ fn content_type_is_as_it_was_stored() {
             if body.is_empty() { Some("text/html") } else { None }
         );
     }
+}
+
+#[test]
+fn what_one_cluster_answered_is_no_answer_of_another() {
+    let (host, cache) = setup();
+    let ask = |cluster: &str| {
+        let x = FakeExchange::get(&host, "/", &[]);
+        Run::request(&cache, x.with_attribute(Attribute::Cluster, cluster.as_bytes()))
+    };
+    assert_eq!(ask("a").answer("200", MAX_AGE, b"of a"), "weir; fwd=uri-miss; stored");
+    assert_eq!(ask("b").answer("200", MAX_AGE, b"of b"), "weir; fwd=vary-miss; stored");
+    assert_eq!(ask("a").reply().body, b"of a");
+    assert_eq!(ask("b").reply().body, b"of b");
+    // It is one URI all the same: an unsafe request to either makes both forget it.
+    let request =
+        [(":method", "POST"), (":path", "/"), (":authority", "example.com"), (":scheme", "https")];
+    let post = FakeExchange::new(&host, &request).with_attribute(Attribute::Cluster, b"b");
+    Run::request(&cache, post).answer("200", &[], b"");
+    assert!(ask("a").is_forwarded());
+    assert!(ask("b").is_forwarded());
 }

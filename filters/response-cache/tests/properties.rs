@@ -215,7 +215,7 @@ proptest! {
             for_authorized: false, assumed: false, status: 200, fields: vec![], body: vec![],
         };
         store.put(&host, response, Nanos(1), Nanos::from_secs(100)).unwrap();
-        let found = store.find(&host, b"k", &Headers::default(), Nanos::from_secs(at));
+        let found = store.find(&host, b"k", b"", &Headers::default(), Nanos::from_secs(at));
         let age = initial_age + at.saturating_sub(100);
         prop_assert_eq!(matches!(found, Found::Fresh(_)), age < lifetime);
     }
@@ -248,7 +248,7 @@ proptest! {
     fn names_read_back_and_values_are_told_apart(names in prop::collection::vec("[a-z]{1,3}", 0..4), a in "[a-z,]{0,3}", b in "[a-z,]{0,3}") {
         prop_assert_eq!(read_names(&names_bytes(&names)).map(|read| read.to_vec()), Some(names.clone()));
         if let Some(name) = names.first() {
-            let of = |value: &str| variant_bytes(&names, &Headers::new(&[(name.as_str(), value)]));
+            let of = |value: &str| variant_bytes(b"", &names, &Headers::new(&[(name.as_str(), value)]));
             prop_assert_eq!(of(&a) == of(&b), a == b);
         }
     }
@@ -302,7 +302,7 @@ proptest! {
             };
             store.put(&host, response, Nanos(1), Nanos(5)).unwrap();
             prop_assert!(host.shared_bytes() <= 2 * (8_000 + BUCKET_SIZE) + 16 + 4);
-            prop_assert!(matches!(store.find(&host, &[key], &Headers::default(), Nanos(5)), Found::Fresh(found) if found.key == [key]));
+            prop_assert!(matches!(store.find(&host, &[key], b"", &Headers::default(), Nanos(5)), Found::Fresh(found) if found.key == [key]));
         }
     }
 

@@ -47,7 +47,7 @@ fn put(store: &Store, host: &FakeHost, stored: Stored) {
 }
 
 fn has(store: &Store, host: &FakeHost, key: &str) -> bool {
-    matches!(store.find(host, key.as_bytes(), &Headers::default(), T0), Found::Fresh(stored) if stored.key == key.as_bytes())
+    matches!(store.find(host, key.as_bytes(), b"", &Headers::default(), T0), Found::Fresh(stored) if stored.key == key.as_bytes())
 }
 
 /// What another worker does.
@@ -125,7 +125,8 @@ fn a_way_that_goes_to_another_meanwhile_is_served_to_nobody() {
         let meddled = Meddled { host: &host, meddle: RefCell::new(Some(&meddle)) };
         store.put(&meddled, response(first, 60, 4_200), T0, T0).unwrap();
         for key in ["full", first, second] {
-            if let Found::Fresh(found) = store.find(&host, key.as_bytes(), &Headers::default(), T0)
+            if let Found::Fresh(found) =
+                store.find(&host, key.as_bytes(), b"", &Headers::default(), T0)
             {
                 assert_eq!((found.key.as_slice(), found.body.len()), (second.as_bytes(), 4_100));
             }
@@ -151,6 +152,6 @@ fn an_invalidation_between_claim_and_slot_wins() {
     };
     let meddled = Meddled { host: &host, meddle: RefCell::new(Some(&meddle)) };
     store.put(&meddled, response("a", 60, 100), T0, T0).unwrap();
-    assert_eq!(store.find(&host, b"a", &Headers::default(), T0), Found::Nothing);
+    assert_eq!(store.find(&host, b"a", b"", &Headers::default(), T0), Found::Nothing);
     assert!(host.shared_bytes() < 2_200, "the slot is empty");
 }

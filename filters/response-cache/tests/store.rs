@@ -44,7 +44,7 @@ fn put(store: &Store, host: &FakeHost, stored: Stored, now: Nanos) -> Vec<Evicti
 }
 
 fn has(store: &Store, host: &FakeHost, key: &str) -> bool {
-    matches!(store.find(host, key.as_bytes(), &Headers::default(), T0), Found::Fresh(stored) if stored.key == key.as_bytes())
+    matches!(store.find(host, key.as_bytes(), b"", &Headers::default(), T0), Found::Fresh(stored) if stored.key == key.as_bytes())
 }
 
 /// The shared name of the one slot that holds these bytes.
@@ -99,7 +99,9 @@ fn the_same_key_replaces_itself() {
         let changed = store.put(&host, response("a", 30, n * 100), T0, T0).unwrap();
         assert_eq!((changed.evicted.len(), changed.entries), (0, i64::from(n == 1)));
     }
-    let Found::Fresh(stored) = store.find(&host, b"a", &Headers::default(), T0) else { panic!() };
+    let Found::Fresh(stored) = store.find(&host, b"a", b"", &Headers::default(), T0) else {
+        panic!()
+    };
     assert_eq!(stored.body.len(), 4_900);
 }
 
@@ -131,7 +133,7 @@ fn a_slot_that_holds_something_else_is_a_miss() {
     put(&store, &host, response("key", 30, 10), T0);
     assert!(has(&store, &host, "key"));
     host.shared_set("weir/response-cache/t/b0", b"\x01torn", None).unwrap();
-    assert_eq!(store.find(&host, b"key", &Headers::default(), T0), Found::Nothing);
+    assert_eq!(store.find(&host, b"key", b"", &Headers::default(), T0), Found::Nothing);
     put(&store, &host, response("key", 30, 10), T0);
     assert!(has(&store, &host, "key"));
 }
@@ -146,7 +148,7 @@ fn a_fill_that_dies_between_its_steps_leaves_nothing_to_serve() {
     put(&store, &host, response("first", 60, 20), T0);
     // As if only the index of the second writing had come through.
     host.shared_set(&slot, &before, None).unwrap();
-    assert_eq!(store.find(&host, b"first", &Headers::default(), T0), Found::OtherVariant);
+    assert_eq!(store.find(&host, b"first", b"", &Headers::default(), T0), Found::OtherVariant);
 }
 
 #[test]
