@@ -68,6 +68,13 @@ impl TextCondition {
         matches!(self.test, Test::Regex(_))
     }
 
+    /// Whether what is compared may be a credential, going by its name: summaries, which are logged, leave it out.
+    fn is_confidential(&self) -> bool {
+        const WORDS: [&str; 7] = ["auth", "cookie", "key", "pass", "secret", "session", "token"];
+        let name = self.name.to_ascii_lowercase();
+        self.place == Place::Cookie || WORDS.iter().any(|word| name.contains(word))
+    }
+
     pub(super) fn holds(&self, request: &Headers) -> bool {
         self.place.any(request, &self.name, |value| self.test.accepts(value)) != self.not
     }
@@ -94,12 +101,13 @@ impl fmt::Display for TextCondition {
             f.write_str(" not")?;
         }
         match &self.test {
+            Test::Present => f.write_str(" present"),
+            _ if self.is_confidential() => f.write_str(" (text not shown)"),
             Test::Exact(text) => write!(f, " = {}", quoted(text)),
             Test::Prefix(text) => write!(f, " begins {}", quoted(text)),
             Test::Suffix(text) => write!(f, " ends {}", quoted(text)),
             Test::Contains(text) => write!(f, " contains {}", quoted(text)),
             Test::Regex(pattern) => write!(f, " {pattern}"),
-            Test::Present => f.write_str(" present"),
         }
     }
 }
