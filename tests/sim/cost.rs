@@ -130,7 +130,7 @@ fn table() -> String {
 #
 # Exact: entries (callbacks entered), calls (host calls, listed on the right), fuel (WebAssembly operators), heap (pages of 64 KiB
 # beyond those that the module starts with, whose number hangs on the length of paths in its messages).
-# Estimated: us = entries x 0.15 + host calls at their prices measured on Envoy 1.40 + fuel x 0.11 ns.
+# Estimated: us = entries x 0.5 + host calls at their prices measured on Envoy 1.40 + fuel x 0.03 ns.
 # A plain proxied request costs Envoy 42 us; the budget is what may come on top of it
 # (a fifth for a filter alone, three tenths for the gateway); the benchmark on a real Envoy has the last word.
 #
