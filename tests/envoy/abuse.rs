@@ -120,3 +120,140 @@ fn a_request_that_is_still_to_come_takes_no_probe_from_others() {
     assert!(due.is_some(), "no probe was due");
     assert_eq!(gateway.get("/").status(), 200);
 }
+
+#[test]
+fn no_spelling_of_a_path_gets_around_a_limit() {
+    let origin = Origin::plain();
+    let configuration = json!({"rate_limit": {"rules": [{
+        "name": "api", "match": {"path": {"prefix": "/api"}}, "limits": [{"quota": 1, "window": "1h"}],
+    }]}});
+    let gateway = Setup::new("gateway", &configuration, origin.address()).workers(4).start();
+    assert_eq!(gateway.get("/api").status(), 200);
+    for target in [
+        "/api",
+        "/%61pi",
+        "/a%70i/",
+        "/api?x",
+        "//api",
+        "/./api",
+        "/%2e/api",
+        "/x/../api",
+        "/x/%2e%2e/api",
+        "/\\api",
+        "/x\\..\\api",
+        "/api//x",
+        "http://example.com/api",
+        "HTTP://other/api",
+    ] {
+        assert_eq!(gateway.get(target).status(), 429, "{target}");
+    }
+    assert_eq!(origin.hits(), 1);
+}
+
+#[test]
+fn no_spelling_of_an_address_or_a_cookie_is_another_client() {
+    let origin = Origin::plain();
+    let limit = |name: &str, key: &str| json!({"name": name, "key": key, "limits": [{"quota": 1, "window": "1h"}]});
+    let rules = |rule: Value| json!({"rate_limit": {"rules": [rule]}});
+    let gateway =
+        Setup::new("gateway", &rules(limit("a", "address")), origin.address()).workers(4).start();
+    let from = |lines: &[&str]| {
+        let request = Request::get("/");
+        let request =
+            lines.iter().fold(request, |request, line| request.field("x-forwarded-for", line));
+        request.ask(gateway.address()).status()
+    };
+    assert_eq!(from(&["192.0.2.1"]), 200);
+    for line in [
+        "::ffff:192.0.2.1",
+        "::FFFF:C000:201",
+        "192.0.2.1 ",
+        "203.0.113.9, 192.0.2.1",
+        "203.0.113.9,192.0.2.1",
+    ] {
+        assert_eq!(from(&[line]), 429, "{line}");
+    }
+    assert_eq!(from(&["203.0.113.9", "192.0.2.1"]), 429);
+    // What is no address is the connection's, whatever it says.
+    assert_eq!(from(&["nonsense"]), 200);
+    for line in ["192.0.2.2:80", "[::1]", "unknown", "", "192.0.2.3,", "0300.0.2.1", "3221225985"] {
+        assert_eq!(from(&[line]), 429, "{line}");
+    }
+
+    let gateway =
+        Setup::new("gateway", &rules(limit("c", "cookie:id")), origin.address()).workers(4).start();
+    let with = |line: &str| Request::get("/").field("cookie", line).ask(gateway.address()).status();
+    assert_eq!(with("id=7"), 200);
+    for line in ["a=1; id=7", "id=7; id=8", " id = 7 ;", ";;id=7", "id=7;Path=/"] {
+        assert_eq!(with(line), 429, "{line}");
+    }
+}
+
+#[test]
+fn one_clients_answer_is_not_made_anothers() {
+    let origin = Origin::start(|request| {
+        Act::response(200, &[("cache-control", "max-age=600")], format!("{request:?}"))
+    });
+    let gateway =
+        Setup::new("gateway", &json!({"response_cache": {}}), origin.address()).workers(4).start();
+    let plain = |target: &str| Request::get(target).ask(gateway.address());
+    let poison = [
+        ("/authorized", Request::get("/authorized").field("authorization", "Bearer x")),
+        ("/twice", Request::get("/twice").field("authorization", "").field("authorization", "x")),
+        ("/body", Request::get("/body").body("b")),
+        ("/part", Request::get("/part").field("range", "bytes=0-1")),
+        ("/head", Request::new("HEAD", "/head")),
+        ("/no-store", Request::get("/no-store").field("cache-control", "No-Store")),
+        ("/query?a=1&a=2", Request::get("/query?a=2&a=1")),
+        ("/slash", Request::get("/slash%2F")),
+        ("/port", Request::get("/port").without("host").field("host", "example.com:8080")),
+        ("/dot", Request::get("/dot").without("host").field("host", "example.com.")),
+        ("/two", Request::get("/two").field("host", "evil.example")),
+        ("/user", Request::get("/user").without("host").field("host", "evil@example.com")),
+    ];
+    for (target, request) in poison {
+        let _ = request.try_ask(gateway.address());
+        let first = plain(target);
+        assert_eq!((first.status(), first.field("age")), (200, None), "{target}");
+        assert!(plain(target).field("age").is_some(), "{target}");
+    }
+}
+
+#[test]
+fn broken_and_garbled_answers_are_not_stored() {
+    let head = "HTTP/1.1 200 OK\r\ncache-control: max-age=600";
+    let answers = [
+        ("/chunks", format!("{head}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")),
+        (
+            "/both",
+            format!(
+                "{head}\r\ntransfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+            ),
+        ),
+        ("/lengths", format!("{head}\r\ncontent-length: 2\r\ncontent-length: 5\r\n\r\nhello")),
+        ("/folded", format!("{head},\r\n private\r\ncontent-length: 2\r\n\r\nok")),
+        ("/second", format!("{head}\r\nCACHE-CONTROL: PRIVATE\r\ncontent-length: 2\r\n\r\nok")),
+        ("/blank", format!("{head}\r\ncache-control : private\r\ncontent-length: 2\r\n\r\nok")),
+        ("/vary", format!("{head}\r\nvary: a b\r\ncontent-length: 2\r\n\r\nok")),
+        (
+            "/many",
+            format!(
+                "{head}\r\nvary: {}\r\ncontent-length: 2\r\n\r\nok",
+                "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q"
+            ),
+        ),
+    ];
+    let script = answers.clone();
+    let origin = Origin::start(move |request| {
+        let found = script.iter().find(|(target, _)| *target == request.target());
+        Act::Cut(found.map_or(Vec::new(), |(_, answer)| answer.clone().into_bytes()))
+    });
+    let gateway =
+        Setup::new("gateway", &json!({"response_cache": {}}), origin.address()).workers(2).start();
+    for (target, _) in &answers {
+        for n in 1..=3 {
+            let _ = Request::get(target).try_ask(gateway.address());
+            assert_eq!(origin.hits_of(target), n, "{target} was served from the store");
+        }
+    }
+}
