@@ -257,3 +257,32 @@ fn broken_and_garbled_answers_are_not_stored() {
         }
     }
 }
+
+#[test]
+fn clients_that_leave_give_their_probes_back() {
+    let is_ill = Arc::new(AtomicBool::new(true));
+    let switch = Arc::clone(&is_ill);
+    let origin =
+        Origin::start(move |request| match (request.target(), switch.load(Ordering::SeqCst)) {
+            ("/hang", _) => Act::Hang,
+            (_, ill) => Act::response(if ill { 500 } else { 200 }, &[], ""),
+        });
+    let mut configuration = breaker("200ms");
+    // A permit that was lost would be missed until long after the test.
+    configuration["circuit_breaker"]["rules"][0]["probes"] = json!({"lease": "1h", "successes": 1});
+    let gateway = Setup::new("gateway", &configuration, origin.address()).workers(4).start();
+    for _ in 0..3 {
+        assert_eq!(gateway.get("/").status(), 500);
+    }
+    is_ill.store(false, Ordering::SeqCst);
+    let probed = wait::until(PATIENCE, || {
+        let left = sent(&gateway, b"GET /hang HTTP/1.1\r\nhost: x\r\n\r\n");
+        drop(left);
+        (gateway.metric(&outcomes("ignored")) >= 5).then_some(())
+    });
+    assert!(probed.is_some(), "no probe was broken off");
+    let closed = wait::until(PATIENCE, || {
+        (gateway.get("/").status() == 200 && state(&gateway) == 0).then_some(())
+    });
+    assert!(closed.is_some(), "a probe that was broken off is still out");
+}
