@@ -89,7 +89,10 @@ impl Policy {
                 Ok(done) => {
                     told(idx, Event::Charged(done));
                     let Some(refusal) = done.refusal else {
-                        charged.push((rule, key));
+                        // The last rule has none behind it that could refuse: nothing to take back.
+                        if idx + 1 < self.rules.len() {
+                            charged.push((rule, key));
+                        }
                         continue;
                     };
                     take_back(x, &charged, now);
