@@ -102,8 +102,10 @@ fn the_target_is_asked_for_only_where_a_crate_is_put_together() {
         if !file.path.starts_with("filters/") {
             continue;
         }
+        // A file's tests, which end it, may say where they run; its policy may not.
+        let policy = lines(file).take_while(|(_, line)| *line != "mod tests {");
         for (number, line) in
-            lines(file).filter(|(_, line)| line.contains(concat!("cfg(", "target_arch")))
+            policy.filter(|(_, line)| line.contains(concat!("cfg(", "target_arch")))
         {
             broken.push(format!("{}:{number}: {}", file.path, line.trim()));
         }
