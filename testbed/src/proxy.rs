@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod bootstrap;
 pub mod check;
 pub mod config;
+pub mod parse;
 mod report;
 mod run;
 pub mod stats;
@@ -14,12 +15,14 @@ mod watch;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 pub use run::run;
 
 use crate::envoy::{AdminError, StartError};
 use crate::yaml::ReadError;
 use arguments::Upstream;
+use config::Misplaced;
 
 /// Why the proxy did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +34,16 @@ pub enum ProxyError {
         path: String,
     },
     /// The configuration file cannot be read.
-    #[error("cannot read the configuration: {0}")]
+    #[error("cannot read the configuration (CONFIG=, --config): {0}")]
     Config(#[from] ReadError),
+    /// The file is a configuration, of something else.
+    #[error("{}: {what}", file.display())]
+    Misplaced {
+        /// The file as it was named.
+        file: PathBuf,
+        /// What it is.
+        what: Misplaced,
+    },
     /// The filter refused the configuration.
     #[error("{}", .0.join("\n"))]
     Refused(Vec<String>),
@@ -60,16 +71,30 @@ pub enum ProxyError {
     #[error(transparent)]
     Admin(#[from] AdminError),
     /// Envoy ended although nobody asked.
-    #[error("Envoy ended by itself ({status}); its last lines were:\n{tail}")]
+    #[error("{}Envoy ended by itself ({status}){}", preceding(last), because(cause.as_deref()))]
     Died {
         /// How it ended.
         status: std::process::ExitStatus,
-        /// The last lines of its log.
-        tail: String,
+        /// Its last complaints while it served; may be empty.
+        last: Vec<String>,
+        /// What it said about its own crash, if anything.
+        cause: Option<String>,
     },
     /// Signals cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signals(io::Error),
+}
+
+/// The lines before the one that says what happened.
+fn preceding(last: &[String]) -> String {
+    if last.is_empty() {
+        return String::new();
+    }
+    format!("the last that Envoy complained of:\n{}\n", last.join("\n"))
+}
+
+fn because(cause: Option<&str>) -> String {
+    cause.map_or_else(String::new, |cause| format!(": {cause}"))
 }
 
 /// A port to propose instead of one that is taken.

@@ -40,7 +40,10 @@ pub fn parse(text: &str) -> Result<Value, String> {
     let mut options = serde_saphyr::Options::default();
     options.with_snippet = false;
     serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| error.to_string().replace('\n', " "))
+        // For people who write YAML, not for those who call the library.
+        .map_err(|error| {
+            error.render_with_formatter(&serde_saphyr::UserMessageFormatter).replace('\n', " ")
+        })
 }
 
 /// Reads a file as JSON when its name ends in `.json`, else as YAML.
@@ -101,6 +104,7 @@ mod tests {
         for text in ["a: 1\na: 2\n", "a: 1\n---\nb: 2\n", "a: [1\n"] {
             let why = parse(text).unwrap_err();
             assert!(!why.is_empty() && !why.contains('\n'), "{why:?}");
+            assert!(!why.contains("Options") && !why.contains("from_str"), "{why:?}");
         }
     }
 

@@ -206,7 +206,7 @@ fn configuration_and_bootstrap_can_be_printed_without_starting_anything() {
 #[test]
 fn a_signal_ends_it_cleanly_with_its_envoy() {
     built(Filter::Gateway);
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::QUIT] {
         let proxy = start(&format!("--upstream {} --port 0", service()));
         front(&proxy);
         let envoy = children(proxy.pid());
@@ -238,7 +238,9 @@ fn an_envoy_that_dies_is_an_error_with_its_last_lines() {
     }
     let (status, lines) = ended(proxy);
     assert_eq!(status.code(), Some(1));
-    assert!(lines.iter().any(|line| line.contains("Envoy ended by itself")), "{lines:?}");
+    let cause = "weir-proxy: Envoy ended by itself (signal: 9 (SIGKILL))";
+    assert_eq!(lines.last().unwrap(), cause, "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("[info]")), "{lines:?}");
 }
 
 #[test]

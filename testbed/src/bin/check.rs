@@ -3,11 +3,15 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
 use weir_testbed::proxy::check::{Check, check};
+use weir_testbed::proxy::parse::parse;
 
 fn main() -> ExitCode {
-    match check(&Check::parse()) {
+    let asked: Check = match parse() {
+        Ok(asked) => asked,
+        Err(code) => return code,
+    };
+    match check(&asked) {
         Ok(in_force) => {
             let _ = writeln!(std::io::stdout(), "{in_force}");
             ExitCode::SUCCESS

@@ -150,6 +150,9 @@ pub enum UpstreamError {
     /// TLS to the service is asked for.
     #[error("TLS to the service is not offered here; give HOST:PORT of a plain HTTP port")]
     Tls,
+    /// The host is missing.
+    #[error("the host is missing; give for instance 127.0.0.1{0}")]
+    NoHost(String),
     /// The port is missing.
     #[error("the port is missing; give for instance {0}:8000")]
     NoPort(String),
@@ -175,6 +178,7 @@ impl FromStr for Upstream {
         }
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !host.is_empty() && !port.ends_with(']') => (host, port),
+            Some(("", _)) => return Err(UpstreamError::NoHost(text.to_owned())),
             Some(_) | None => return Err(UpstreamError::NoPort(text.to_owned())),
         };
         let host = Host::parse(host).ok_or_else(|| UpstreamError::Host(host.to_owned()))?;
@@ -233,7 +237,7 @@ mod tests {
     fn a_bad_upstream_says_what_to_write() {
         let cases = [
             ("127.0.0.1", "the port is missing; give for instance 127.0.0.1:8000"),
-            (":8000", "the port is missing; give for instance :8000:8000"),
+            (":8000", "the host is missing; give for instance 127.0.0.1:8000"),
             ("[::1]", "the port is missing; give for instance [::1]:8000"),
             ("host:0", "\"0\" is not a port from 1 to 65535"),
             ("host:70000", "\"70000\" is not a port from 1 to 65535"),

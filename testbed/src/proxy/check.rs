@@ -8,7 +8,7 @@ use clap::Parser;
 
 use super::arguments::{Arguments, Filter, Host, Upstream};
 use super::bootstrap::bootstrap;
-use super::config::read_config;
+use super::config::config_for;
 use super::run::{module_of, why_not};
 use super::{ProxyError, report};
 use crate::envoy::{Envoy, Options};
@@ -32,7 +32,7 @@ pub struct Check {
 ///
 /// [`ProxyError::Refused`] with every problem, a line each; or why there is no verdict.
 pub fn check(check: &Check) -> Result<String, ProxyError> {
-    let configuration = read_config(&check.config)?;
+    let configuration = config_for(check.filter, &check.config)?;
     let module = module_of(check.filter)?;
     // Nothing is sent anywhere: the service needs no more than an address.
     let upstream =

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
+use super::ProxyError;
 use super::arguments::Filter;
 use crate::yaml::{self, ReadError};
 
@@ -32,7 +35,68 @@ fn gateway() -> String {
     format!("{{\n{}\n}}", fields.join(",\n"))
 }
 
-/// The text in `file` as the filter is to read it.
+/// A configuration that the filter cannot mean, since it belongs elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Misplaced {
+    /// Envoy's own configuration, with the filter's somewhere in it.
+    #[error(
+        "this is a whole Envoy configuration; give what stands under `configuration: value:` of the Weir filter in it"
+    )]
+    Bootstrap,
+    /// The rules of a single filter, given to the gateway.
+    #[error(
+        "these are the `rules` of a single filter, and the gateway has a section for each; \
+         say FILTER={name} (--filter {name}), or put them under `{section}`",
+        name = .0.name(), section = .0.name().replace('-', "_")
+    )]
+    Single(Filter),
+}
+
+/// The text in `file` as `filter` is to read it, unless it is plainly not for that filter.
+///
+/// # Errors
+///
+/// The file is missing or unreadable, is YAML that is not valid, or is [`Misplaced`].
+pub fn config_for(filter: Filter, file: &Path) -> Result<String, ProxyError> {
+    let text = read_config(file)?;
+    match misplaced(filter, &text) {
+        Some(what) => Err(ProxyError::Misplaced { file: file.to_owned(), what }),
+        None => Ok(text),
+    }
+}
+
+/// Text that is no JSON is left to the filter's own reader.
+fn misplaced(filter: Filter, text: &str) -> Option<Misplaced> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    if value.get("static_resources").is_some() {
+        return Some(Misplaced::Bootstrap);
+    }
+    let rules = value.get("rules").filter(|_| filter == Filter::Gateway)?;
+    Some(Misplaced::Single(owner(rules)))
+}
+
+/// What only a breaker's rules have.
+const BREAKER_FIELDS: [&str; 6] =
+    ["consecutive", "ratio", "failure_status", "open", "probes", "per"];
+/// What only a cache's rules have.
+const CACHE_FIELDS: [&str; 4] = ["action", "heuristic", "default_ttl", "assume_with_query"];
+
+/// The filter whose rules these are, by the fields that only its rules have.
+fn owner(rules: &Value) -> Filter {
+    let has = |names: &[&str]| {
+        let rules = rules.as_array().into_iter().flatten();
+        rules.into_iter().any(|rule| names.iter().any(|name| rule.get(name).is_some()))
+    };
+    if has(&BREAKER_FIELDS) {
+        Filter::CircuitBreaker
+    } else if has(&CACHE_FIELDS) {
+        Filter::ResponseCache
+    } else {
+        Filter::RateLimit
+    }
+}
+
+/// The text in `file`, YAML as JSON.
 ///
 /// JSON goes through untouched, so that the filter's own reader judges every byte of it, duplicate
 /// fields and bad syntax included; YAML is rewritten as JSON.
@@ -50,7 +114,6 @@ pub fn read_config(file: &Path) -> Result<String, ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     fn json(filter: Filter) -> Value {
         serde_json::from_str(&default_config(filter)).unwrap()
@@ -67,6 +130,24 @@ mod tests {
         ] {
             assert_eq!(gateway[part], json(filter), "{part}");
         }
+    }
+
+    #[test]
+    fn a_file_that_belongs_elsewhere_is_told_before_the_filter_reads_it() {
+        let whole = r#"{"static_resources": {}}"#;
+        assert_eq!(misplaced(Filter::Metrics, whole), Some(Misplaced::Bootstrap));
+        for (filter, own) in [
+            (Filter::RateLimit, default_config(Filter::RateLimit)),
+            (Filter::CircuitBreaker, default_config(Filter::CircuitBreaker)),
+            (Filter::ResponseCache, r#"{"rules": [{"action": "bypass"}]}"#.to_owned()),
+        ] {
+            assert_eq!(misplaced(filter, &own), None);
+            let what = misplaced(Filter::Gateway, &own).unwrap();
+            assert_eq!(what, Misplaced::Single(filter));
+            assert!(what.to_string().contains(&format!("FILTER={} ", filter.name())), "{what}");
+        }
+        assert_eq!(misplaced(Filter::Gateway, &default_config(Filter::Gateway)), None);
+        assert_eq!(misplaced(Filter::Gateway, "{"), None);
     }
 
     #[test]

@@ -75,6 +75,32 @@ fn reached(listening: SocketAddr) -> SocketAddr {
     reached
 }
 
+/// How many of a dead Envoy's lines are shown.
+const LAST_LINES: usize = 15;
+/// How many characters of each: Envoy may quote a whole configuration in one.
+const LINE_CHARS: usize = 300;
+
+/// What matters in the log of an Envoy that died: its last complaints while it served, as far as the
+/// [`Herald`] has not passed them on, and what it said about its own crash, if anything.
+pub(super) fn last_words(log: &str) -> (Vec<String>, Option<String>) {
+    let serving = log.rsplit_once("starting main dispatch loop").map_or(log, |(_, after)| after);
+    let grave = |line: &&str| {
+        [" [warning] ", " [error] ", " [critical] "].iter().any(|level| line.contains(level))
+    };
+    let lines: Vec<&str> = serving.lines().filter(grave).collect();
+    let news = |line: &&&str| !is_told(line) && !line.contains("wasm log");
+    let untold: Vec<&&str> = lines.iter().filter(news).collect();
+    let first = untold.len().saturating_sub(LAST_LINES);
+    let last = untold.iter().skip(first).map(|line| line.chars().take(LINE_CHARS).collect());
+    let crash = |line: &&&str| CRASHES.iter().any(|crash| line.contains(crash));
+    let cause = lines.iter().rev().find(crash);
+    let text = |line: &&str| line.splitn(4, ' ').nth(3).unwrap_or(line).to_owned();
+    (last.collect(), cause.map(text))
+}
+
+/// How Envoy begins to tell that it crashes; its backtrace comes after.
+const CRASHES: [&str; 3] = ["] Caught ", "assert failure: ", "panic: "];
+
 /// Where the listener really stands.
 pub(super) fn listening(envoy: &Envoy) -> Result<SocketAddr, crate::envoy::AdminError> {
     envoy.listener(LISTENER)
@@ -117,9 +143,14 @@ impl Herald {
             let news = !state.told.contains(&message);
             return news.then(|| format!("{}: {}", message.level, message.text));
         }
-        let grave = line.contains(" [error] ") || line.contains(" [critical] ");
-        grave.then(|| format!("envoy: {line}"))
+        is_told(line).then(|| format!("envoy: {line}"))
     }
+}
+
+/// Whether a line of Envoy's own is passed on while it serves; a crash is told at the end.
+fn is_told(line: &str) -> bool {
+    let grave = line.contains(" [error] ") || line.contains(" [critical] ");
+    grave && !line.contains(" [backtrace] ")
 }
 
 #[cfg(test)]
@@ -141,6 +172,20 @@ mod tests {
         assert_eq!(error.unwrap(), "envoy: 10:00:02.000 [critical] [wasm] Function failed");
         herald.close();
         assert_eq!(herald.hear(OPENED), None);
+    }
+
+    #[test]
+    fn of_a_dead_envoy_only_complaints_while_it_served_are_told() {
+        let start = "10:00:00.000 [warning] [main] at the start\n\
+                     10:00:00.001 [info] [main] starting main dispatch loop\n";
+        assert_eq!(last_words(start), (Vec::new(), None));
+        let crash = "10:00:01.000 [critical] [backtrace] Caught Segmentation fault";
+        let told = "10:00:01.000 [error] [main] told when it was said";
+        let trace = "10:00:01.001 [critical] [backtrace] #0: frame\n".repeat(20);
+        let (last, cause) = last_words(&format!("{start}{told}\n{crash}\n{trace}"));
+        assert_eq!(last.len(), LAST_LINES);
+        assert_eq!(last_words(&format!("{start}{told}")), (Vec::new(), None));
+        assert_eq!(cause.unwrap(), "Caught Segmentation fault");
     }
 
     #[test]

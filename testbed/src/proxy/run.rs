@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::arguments::{Arguments, Filter, Host};
 use super::bootstrap::bootstrap;
-use super::config::{default_config, read_config};
+use super::config::{config_for, default_config};
 use super::report::{self, Herald, note, say};
 use super::{ProxyError, watch};
 use crate::envoy::{Envoy, Options, StartError};
@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// [`ProxyError`], with nothing left running.
 pub fn run(arguments: &Arguments) -> Result<(), ProxyError> {
     let configuration = match &arguments.config {
-        Some(file) => read_config(file)?,
+        Some(file) => config_for(arguments.filter, file)?,
         None => default_config(arguments.filter),
     };
     if arguments.print_config {
@@ -55,11 +55,14 @@ pub fn run(arguments: &Arguments) -> Result<(), ProxyError> {
         Err(error) => return Err(why_not(error)),
     };
     greet(arguments, &envoy, &herald)?;
-    let died = serve(arguments, &envoy, &stop);
-    herald.close();
-    match died {
-        Some(status) => Err(ProxyError::Died { status, tail: envoy.last_words() }),
+    match serve(arguments, &envoy, &stop) {
+        Some(status) => {
+            // The herald hears what is still in the pipe.
+            let (last, cause) = report::last_words(&envoy.last_words());
+            Err(ProxyError::Died { status, last, cause })
+        }
         None => {
+            herald.close();
             note("stopping");
             envoy.stop();
             Ok(())
@@ -102,10 +105,10 @@ fn upstream_is(arguments: &Arguments, address: SocketAddr) -> bool {
     loopback && local && arguments.upstream.port.get() == address.port()
 }
 
-/// A flag that Ctrl-C, SIGTERM and a closed terminal set.
+/// A flag that Ctrl-C, Ctrl-\\, SIGTERM and a closed terminal set.
 fn signals() -> std::io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     Ok(stop)
