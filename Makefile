@@ -19,6 +19,29 @@ MODULES = $(foreach filter,$(FILTERS),$(LINKED)/weir_$(subst -,_,$(filter)).wasm
 # A flag with the value of a variable, or nothing: $(call flag,upstream,$(UPSTREAM))
 flag = $(if $(2),--$(1) '$(2)')
 
+# What can be told to be wrong without building is told before: by make itself, so with -j too.
+asked    = $(filter $(1),$(MAKECMDGOALS))
+INSTANCE := for instance: make proxy UPSTREAM=127.0.0.1:8000
+ifneq (,$(call asked,proxy))
+  ifeq (,$(UPSTREAM))
+    $(error give UPSTREAM=host:port, $(INSTANCE))
+  else ifneq (,$(findstring /,$(UPSTREAM))$(filter :% %:,$(UPSTREAM))$(if $(findstring :,$(UPSTREAM)),,none))
+    $(error UPSTREAM=$(UPSTREAM) is not the host:port of a plain HTTP service, $(INSTANCE))
+  endif
+endif
+ifneq (,$(call asked,proxy check-config))
+  ifneq (,$(if $(FILTER),$(if $(filter $(FILTER),$(FILTERS)),,unknown)))
+    $(error FILTER=$(FILTER) is none of: $(FILTERS))
+  else ifneq (,$(if $(CONFIG),$(shell test -f '$(CONFIG)' || echo missing)))
+    $(error CONFIG=$(CONFIG): there is no such file)
+  else ifneq (,$(if $(CONFIG),,$(call asked,check-config)))
+    $(error give CONFIG=file, for instance: make check-config CONFIG=my.yaml FILTER=rate-limit)
+  endif
+endif
+ifneq (,$(if $(QUIET),,$(call asked,proxy testbed testbed-native demo check-config build)))
+  $(info building, about two or three minutes the first time)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help setup build modules probe packer programs test test-unit test-wasm test-sim test-envoy test-tidy \
 	test-testbed proxy testbed testbed-images testbed-native testbed-down demo check-config fmt lint doc costs clean

@@ -8,11 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use weir_testbed::pack::{
-    Packed,
-    outputs::{self, Written},
-    pack, report,
-};
+use weir_testbed::pack::{Packed, outputs, pack, report};
 
 /// Drops from linked modules what Envoy need not see, checks them, and prints a table.
 #[derive(Debug, Parser)]
@@ -21,7 +17,7 @@ struct Arguments {
     /// The folder for the packed modules; they keep their names.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
-    /// Print the table only if a module changed.
+    /// Print no table.
     #[arg(long)]
     quiet: bool,
     /// The linked modules.
@@ -32,18 +28,14 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut packed = Vec::new();
-    let mut changed = false;
     for linked in &arguments.linked {
         let path = arguments.out.join(linked.file_name().unwrap_or_default());
         match pack_file(linked, &path) {
-            Ok((module, written)) => {
-                changed |= written == Written::Changed;
-                packed.push((path, module));
-            }
+            Ok(module) => packed.push((path, module)),
             Err(problem) => eprintln!("weir-pack: {}: {problem}", linked.display()),
         }
     }
-    if changed || !arguments.quiet {
+    if !arguments.quiet {
         let rows: Vec<_> = packed.iter().map(|(path, module)| (path.as_path(), module)).collect();
         print!("{}", report::table(&rows));
     }
@@ -51,10 +43,10 @@ fn main() -> ExitCode {
 }
 
 /// Packs one file into another; the error is a sentence for the person who builds.
-fn pack_file(linked: &Path, path: &Path) -> Result<(Packed, Written), String> {
+fn pack_file(linked: &Path, path: &Path) -> Result<Packed, String> {
     let bytes = std::fs::read(linked).map_err(|error| error.to_string())?;
     let module = pack(&bytes).map_err(|refusal| refusal.to_string())?;
-    let written = outputs::write(path, &module.wasm)
+    outputs::write(path, &module.wasm)
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    Ok((module, written))
+    Ok(module)
 }

@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::process::{Echo, Running, Settings as ProcessSettings};
+use crate::process::{Running, Settings as ProcessSettings};
 use crate::stack::health;
-use crate::stack::run::{Stop, tell};
+use crate::stack::run::Stop;
 use crate::stack::settings::{Ports, Settings};
 use crate::stack::state::{Kind, State};
 use crate::stack::trouble::Trouble;
@@ -30,16 +30,15 @@ pub fn find(stop: &Stop, say: fn(&str)) -> Result<Found, Trouble> {
     if let Some(state) = running()? {
         return Ok(Found { state, started: None });
     }
-    say("no testbed is running; starting one for the story");
+    say(
+        "no testbed is running; starting one for the story, which takes minutes if its images are not built yet",
+    );
     let program = std::env::current_exe()
         .map_err(|e| Trouble::file("weir-demo", e))?
         .with_file_name("weir-testbed");
     let mut command = Command::new(program);
     command.arg("up");
-    let echo = || Echo::To(Box::new(told));
     let settings = ProcessSettings {
-        stdout: echo(),
-        stderr: echo(),
         // It removes its containers first.
         grace: Duration::from_secs(60),
         ..ProcessSettings::default()
@@ -69,8 +68,4 @@ fn running() -> Result<Option<State>, Trouble> {
         && health::is_well("prometheus", state.prometheus)
         && state.upstreams.iter().all(|address| health::is_well("upstream", *address));
     Ok(is_up.then_some(state))
-}
-
-fn told(line: &str) {
-    tell(&format!("  {line}"));
 }
