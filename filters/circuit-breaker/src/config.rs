@@ -2,7 +2,6 @@
 //!
 //! Every bound and default is a constant here, and the README's table is made of them.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 
 use kit::Nanos;
@@ -78,6 +77,8 @@ pub struct Config {
     pub max_breakers: u32,
     /// The rules; the first that matches a request decides.
     pub rules: Vec<Rule>,
+    /// The names of the rules that are switched off.
+    pub switched_off: Vec<String>,
 }
 
 /// What becomes of a request whose breaker's state can not be told.
@@ -141,10 +142,15 @@ impl Config {
         fields.remedy("remove the filter from the chain if nothing is to be broken");
         let rules = fields.objects("rules", N_RULES, |fields| {
             let is_enabled = fields.optional_bool("enabled").unwrap_or(true);
-            Some(Rule::read(fields, &mut names)).filter(|_| is_enabled)
+            (is_enabled, Rule::read(fields, &mut names))
         });
-        let rules = rules.into_iter().flatten().collect();
-        Self { on_failure, max_breakers, rules }
+        let (on, off): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(enabled, _)| *enabled);
+        Self {
+            on_failure,
+            max_breakers,
+            rules: on.into_iter().map(|(_, rule)| rule).collect(),
+            switched_off: off.into_iter().map(|(_, rule)| rule.name).collect(),
+        }
     }
 }
 
@@ -259,35 +265,5 @@ fn parse_statuses(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
         (Some(low), Some(high)) if low <= high => Ok(low..=high),
         (Some(_), Some(_)) => Err("write the lower status first"),
         _ => Err("write three digits, from 100 to 599"),
-    }
-}
-
-/// What the rule does, in one line for operators.
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scope = match self.per {
-            Per::Cluster => "a breaker per cluster",
-            Per::Route => "a breaker per route",
-            Per::Rule => "one breaker",
-        };
-        write!(f, "rule {}, for {}: {scope} opens after ", self.name, self.matcher)?;
-        let settings = &self.settings;
-        if let Some(n) = settings.consecutive {
-            write!(f, "{n} failures in a row")?;
-        }
-        if settings.consecutive.is_some() && settings.ratio.is_some() {
-            f.write_str(" or ")?;
-        }
-        if let Some(trip) = settings.ratio {
-            write!(
-                f,
-                "{} failures of at least {} requests in ",
-                trip.threshold, trip.min_requests
-            )?;
-            write!(f, "{}", settings.window)?;
-        }
-        let (open, probes) = (settings.open, settings.probes);
-        write!(f, ", for {} up to {}; closes after ", open.base, open.max)?;
-        write!(f, "{} successful probes, {} at a time", probes.n_successes, probes.at_once)
     }
 }

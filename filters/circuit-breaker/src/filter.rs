@@ -68,7 +68,7 @@ impl Filter for CircuitBreaker {
     }
 
     fn summary(&self) -> Vec<String> {
-        self.config.rules.iter().map(Rule::to_string).collect()
+        self.config.describe()
     }
 
     fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {

@@ -31,6 +31,7 @@ pub mod answer;
 pub mod backoff;
 pub mod breaker;
 pub mod config;
+mod describe;
 pub mod entry;
 pub mod evidence;
 pub mod filter;

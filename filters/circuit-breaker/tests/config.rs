@@ -59,9 +59,14 @@ fn everything_can_be_said() {
     );
     assert_eq!(rule.settings.open.max, Nanos::from_mins(20), "never less than the first opening");
     assert_eq!(
-        rule.to_string(),
-        "rule a.b-c_9, for path below /pay: a breaker per route opens after 12.5% failures of at least \
-         20 requests in 10s, for 20m up to 20m; closes after 3 successful probes, 8 at a time"
+        config.describe(),
+        [
+            "rule a.b-c_9, for path below /pay: a breaker per route opens after 12.5% failures of at least \
+         20 requests in 10s, for 20m up to 20m, jitter 0%; closes after 3 successful probes, \
+         8 at a time, of any method, each out for at most 5s; failures are 500, 502-504; rejects with 599",
+            "room for 9 breakers",
+            "requests whose breaker's state can not be told are rejected"
+        ]
     );
 }
 
@@ -116,7 +121,7 @@ fn each_mistake_has_its_line() {
         (rule(r#""windw": "10s""#), "rules[0].windw: unknown field; did you mean \"window\"?"),
         (
             rule(r#""window": 10"#),
-            "rules[0].window: found 10, allowed 1s to 1h; write it in quotes with a unit, such as \"250ms\"",
+            "rules[0].window: found 10, allowed 1s to 1h; write it in quotes with a unit, such as \"10s\"",
         ),
     ];
     for (json, expected) in rows {

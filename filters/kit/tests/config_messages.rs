@@ -110,11 +110,15 @@ const ROWS: &[(&str, &str)] = &[
     ),
     (
         r#"{"limits": [{"window": 5}]}"#,
-        "limits[0].window: found 5, allowed 1ms to 24h; write it in quotes with a unit, such as \"250ms\"",
+        "limits[0].window: found 5, allowed 1ms to 24h; write it in quotes with a unit, such as \"5s\"",
     ),
     (
         r#"{"limits": [{"window": "5"}]}"#,
-        "limits[0].window: found \"5\", allowed 1ms to 24h; add a unit, such as \"5ms\" or \"5s\"",
+        "limits[0].window: found \"5\", allowed 1ms to 24h; add a unit, such as \"5s\"",
+    ),
+    (
+        r#"{"limits": [{"window": 100000}]}"#,
+        "limits[0].window: found 100000, allowed 1ms to 24h; write it in quotes with a unit, such as \"1ms\"",
     ),
     (
         r#"{"limits": [{"window": "5 sec"}]}"#,

@@ -44,9 +44,12 @@ fn every_part_of_the_table_of_keys_is_accepted() {
             for part in parts {
                 let quoted =
                     if part.starts_with('{') { part.to_owned() } else { format!("\"{part}\"") };
-                let example = format!("{{\"key\": [{quoted}]}}");
-                if let Err(problems) = config::load("readme", example.as_bytes(), read) {
-                    panic!("{example}\n{problems}");
+                for example in
+                    [format!("{{\"key\": [{quoted}]}}"), format!("{{\"key\": {quoted}}}")]
+                {
+                    if let Err(problems) = config::load("readme", example.as_bytes(), read) {
+                        panic!("{example}\n{problems}");
+                    }
                 }
                 n_parts += 1;
             }

@@ -13,8 +13,10 @@ use crate::rule::{OnFailure, Rule};
 /// What a configuration resolves to.
 #[derive(Debug)]
 pub struct Config {
-    /// At least one rule, of different names, in the operator's order.
+    /// The rules in force, of different names, in the operator's order.
     pub rules: Vec<Rule>,
+    /// The names of the rules that are switched off.
+    pub switched_off: Vec<String>,
 }
 
 /// Rules of one filter: each costs its share of every request.
@@ -36,12 +38,19 @@ impl Config {
     /// Reads the configuration.
     pub fn read(fields: &mut Fields<'_>) -> Self {
         let mut names = Names::default();
-        let rules = fields.objects("rules", 1..=MAX_RULES, |fields| read_rule(fields, &mut names));
-        Self { rules: rules.into_iter().flatten().collect() }
+        let mut switched_off = Vec::new();
+        let rules = fields.objects("rules", 1..=MAX_RULES, |fields| {
+            read_rule(fields, &mut names, &mut switched_off)
+        });
+        Self { rules: rules.into_iter().flatten().collect(), switched_off }
     }
 }
 
-fn read_rule(fields: &mut Fields<'_>, names: &mut Names) -> Option<Rule> {
+fn read_rule(
+    fields: &mut Fields<'_>,
+    names: &mut Names,
+    switched_off: &mut Vec<String>,
+) -> Option<Rule> {
     let name = names.read(fields);
     let is_enabled = fields.optional_bool("enabled").unwrap_or(true);
     let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
@@ -52,14 +61,20 @@ fn read_rule(fields: &mut Fields<'_>, names: &mut Names) -> Option<Rule> {
     let on_failure = fields
         .optional_choice("on_failure", &[("admit", OnFailure::Admit), ("deny", OnFailure::Deny)])
         .unwrap_or_default();
-    let name = name.filter(|_| is_enabled)?;
+    let name = name?;
+    if !is_enabled {
+        switched_off.push(name);
+        return None;
+    }
     let table = Table::new(&format!("rate-limit/{name}"), max_keys);
     Some(Rule { name, matcher, key, limits, on_failure, table })
 }
 
 fn read_limit(fields: &mut Fields<'_>) -> Option<Quota> {
-    let requests = fields.integer("quota", 1..=MAX_REQUESTS);
+    let requests = fields.sound_integer("quota", 1..=MAX_REQUESTS);
     let window = fields.duration("window", MIN_WINDOW..=MAX_WINDOW);
-    let burst = fields.optional_integer("burst", 1..=requests).unwrap_or(requests);
-    Quota::new(requests, window, burst)
+    // A quota that is wrong bounds no burst: its own line is enough.
+    let max_burst = requests.unwrap_or(MAX_REQUESTS);
+    let burst = fields.optional_integer("burst", 1..=max_burst);
+    Quota::new(requests?, window, burst.or(requests)?)
 }

@@ -17,6 +17,7 @@ pub struct RateLimit {
     policy: Policy,
     metrics: Vec<Metrics>,
     complaints: Throttle,
+    switched_off: Vec<String>,
 }
 
 impl Filter for RateLimit {
@@ -37,11 +38,14 @@ impl Filter for RateLimit {
             }
         }
         let policy = Policy::new(config.rules, Secret::of_process(host));
-        Self { policy, metrics, complaints: Throttle::default() }
+        let (complaints, switched_off) = (Throttle::default(), config.switched_off);
+        Self { policy, metrics, complaints, switched_off }
     }
 
     fn summary(&self) -> Vec<String> {
-        self.policy.rules().iter().map(crate::rule::Rule::describe).collect()
+        let in_force = self.policy.rules().iter().map(crate::rule::Rule::describe);
+        let off = self.switched_off.iter().map(|name| format!("rule {name}: switched off"));
+        in_force.chain(off).collect()
     }
 
     fn on_request_headers(&self, (): &mut (), x: &dyn Exchange, _end: bool) -> Flow {

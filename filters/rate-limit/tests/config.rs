@@ -80,3 +80,17 @@ fn a_burst_is_no_more_than_the_quota() {
         [r#"rules[0].limits[0].burst: found 6, allowed 1 to 5; lower it to at most 5"#]
     );
 }
+
+#[test]
+fn a_wrong_quota_is_the_only_problem_of_its_burst() {
+    assert_eq!(
+        problems(&rule(r#""limits": [{"quota": 0, "window": "1s", "burst": 7}]"#)),
+        [
+            r#"rules[0].limits[0].quota: found 0, allowed 1 to 1000000000; raise it to at least 1, zero does not mean off"#
+        ]
+    );
+    assert_eq!(
+        problems(&rule(r#""limits": [{"window": "1s", "burst": 7}]"#)),
+        [r#"rules[0].limits[0].quota: found nothing, allowed 1 to 1000000000; add this field"#]
+    );
+}

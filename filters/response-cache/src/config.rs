@@ -28,6 +28,8 @@ pub struct Config {
     pub cache_status: bool,
     /// The rules in force, in order; the first that matches decides; where none does, nothing is cached.
     pub rules: Vec<Rule>,
+    /// The names of the rules that are switched off.
+    pub switched_off: Vec<String>,
 }
 
 /// Which requests, and what becomes of them.
@@ -89,7 +91,7 @@ pub const MAX_ASSUMED: Nanos = Nanos::DAY;
 pub fn read(fields: &mut Fields<'_>) -> Config {
     let name = fields.optional_name("name").unwrap_or_else(|| DEFAULT_NAME.to_owned());
     let smallest = u32::try_from(WAYS).unwrap_or(u32::MAX);
-    let config = Config {
+    let mut config = Config {
         name,
         max_bytes: fields
             .optional_bytes("max_bytes", Bytes::MIB..=Bytes::from_mib(64 << 10))
@@ -107,8 +109,10 @@ pub fn read(fields: &mut Fields<'_>) -> Config {
             .optional_integer("max_variants", 1..=WAYS)
             .unwrap_or(DEFAULT_MAX_VARIANTS),
         cache_status: fields.optional_bool("cache_status").unwrap_or(true),
-        rules: read_rules(fields),
+        rules: Vec::new(),
+        switched_off: Vec::new(),
     };
+    (config.rules, config.switched_off) = read_rules(fields);
     check_sizes(fields, &config);
     config
 }
@@ -145,6 +149,8 @@ impl Config {
             };
             lines.push(format!("rule {}, for {}: {action}", rule.name, rule.matcher.describe()));
         }
+        let off = self.switched_off.iter().map(|name| format!("rule {name}: switched off"));
+        lines.extend(off);
         lines
     }
 
@@ -162,7 +168,8 @@ impl Config {
     }
 }
 
-fn read_rules(fields: &mut Fields<'_>) -> Vec<Rule> {
+/// The rules in force, and the names of those that are switched off.
+fn read_rules(fields: &mut Fields<'_>) -> (Vec<Rule>, Vec<String>) {
     let everything = || Rule {
         name: "default".to_owned(),
         matcher: Matcher::default(),
@@ -180,8 +187,10 @@ fn read_rules(fields: &mut Fields<'_>) -> Vec<Rule> {
         let assumptions = read_assumptions(rule, action);
         (enabled, Rule { name, matcher, action, assumptions })
     });
-    let Some(rules) = rules else { return vec![everything()] };
-    rules.into_iter().filter(|(enabled, _)| *enabled).map(|(_, rule)| rule).collect()
+    let Some(rules) = rules else { return (vec![everything()], Vec::new()) };
+    let (on, off): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(enabled, _)| *enabled);
+    let names = off.into_iter().map(|(_, rule)| rule.name).collect();
+    (on.into_iter().map(|(_, rule)| rule).collect(), names)
 }
 
 fn read_assumptions(rule: &mut Fields<'_>, action: Action) -> Assumptions {

@@ -36,6 +36,15 @@ fn nothing_needs_to_be_said() {
 }
 
 #[test]
+fn a_rule_that_is_switched_off_is_told() {
+    let rules = r#"{"rules": [{"name": "r", "enabled": false}, {"name": "s"}]}"#;
+    assert_eq!(
+        load(rules).unwrap().describe()[1..],
+        ["rule s, for every request: cache as the origin allows", "rule r: switched off"]
+    );
+}
+
+#[test]
 fn what_is_assumed_is_said() {
     for (fields, expected) in [
         (
@@ -91,7 +100,7 @@ fn all_problems_are_told_at_once() {
             r#"name: found "My cache", allowed 1 to 64 letters, digits, "-", "_" or ".", such as "general"; leave the other characters out: the name is part of metrics and answers"#,
             r#"max_bytes: found "1KiB", allowed 1MiB to 64GiB; raise it to at least 1MiB"#,
             r#"max_entries: found 8, allowed 32 to 1048576; raise it to at least 32"#,
-            r#"max_object: found 5, allowed 1KiB to 4MiB; write it in quotes with a unit, such as "64KiB""#,
+            r#"max_object: found 5, allowed 1KiB to 4MiB; write it in quotes with a unit, such as "1KiB""#,
             r#"fill_memory: found "0B", allowed 1MiB to 256MiB; raise it to at least 1MiB, zero does not mean off"#,
             r#"max_variants: found 33, allowed 1 to 32; lower it to at most 32"#,
             r#"cache_status: found "yes", allowed true or false; choose one of them"#,

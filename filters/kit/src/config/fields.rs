@@ -111,6 +111,16 @@ impl Fields<'_> {
         self.required(name, &Integer(range)).unwrap_or(low)
     }
 
+    /// A whole number in `range`, for callers whose other checks make no sense without it.
+    ///
+    /// `None` if the field is missing or wrong, both with a problem recorded.
+    pub fn sound_integer<N>(&mut self, name: &'static str, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: Copy + Display + PartialOrd + TryFrom<i128> + TryInto<i128>,
+    {
+        self.required(name, &Integer(range))
+    }
+
     /// A whole number in `range`, of any integer type up to 64 bits.
     ///
     /// `None` if the field is absent, or wrong.

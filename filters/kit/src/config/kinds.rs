@@ -157,19 +157,45 @@ pub(super) struct Quantity<Q>(pub(super) RangeInclusive<Q>);
 pub(super) trait Unit:
     Copy + Display + PartialOrd + Default + FromStr<Err = UnitError>
 {
-    const BARE_NUMBER: &'static str;
+    /// How it is written, to follow `write it in quotes`.
+    const FORM: &'static str;
+
+    /// What somebody who wrote this number, or no number at all, may have meant.
+    fn guess(number: Option<i128>) -> String;
 }
 
 impl Unit for Nanos {
-    const BARE_NUMBER: &'static str = "write it in quotes with a unit, such as \"250ms\"";
+    const FORM: &'static str = "with a unit";
+
+    fn guess(number: Option<i128>) -> String {
+        number.map_or_else(|| "250ms".to_owned(), |number| format!("{number}s"))
+    }
 }
 
 impl Unit for Bytes {
-    const BARE_NUMBER: &'static str = "write it in quotes with a unit, such as \"64KiB\"";
+    const FORM: &'static str = "with a unit";
+
+    fn guess(number: Option<i128>) -> String {
+        let bytes = number.and_then(|number| u64::try_from(number).ok());
+        bytes.map_or(Self::from_kib(64), Self).to_string()
+    }
 }
 
 impl Unit for Ratio {
-    const BARE_NUMBER: &'static str = "write it in quotes as a percentage, such as \"12.5%\"";
+    const FORM: &'static str = "as a percentage";
+
+    fn guess(number: Option<i128>) -> String {
+        number.map_or_else(|| "12.5%".to_owned(), |number| format!("{number}%"))
+    }
+}
+
+impl<Q: Unit> Quantity<Q> {
+    /// An example in quotes that the range allows: the number as it may have been meant, else the low end.
+    fn example(&self, number: Option<i128>) -> String {
+        let guess = Q::guess(number);
+        let fits = guess.parse().is_ok_and(|guessed| self.0.contains(&guessed));
+        if fits { quoted(&guess) } else { quoted(&self.0.start().to_string()) }
+    }
 }
 
 impl<Q: Unit> Kind for Quantity<Q> {
@@ -180,12 +206,20 @@ impl<Q: Unit> Kind for Quantity<Q> {
     }
 
     fn read(&self, value: &Value) -> Result<Q, Wrong> {
-        let text = value.as_str().ok_or_else(|| Wrong::kind(value, Q::BARE_NUMBER))?;
+        let Some(text) = value.as_str() else {
+            let example = self.example(whole(value));
+            let mend = format!("write it in quotes {}, such as {example}", Q::FORM);
+            return Err(Wrong::kind(value, mend));
+        };
         match text.parse() {
             Ok(quantity) if self.0.contains(&quantity) => Ok(quantity),
             Ok(quantity) => {
                 let low = quantity < *self.0.start();
                 Err(Wrong::range(value, out_of(&self.0, low, quantity == Q::default())))
+            }
+            Err(UnitError::NoUnit { .. }) => {
+                let example = self.example(text.parse().ok());
+                Err(Wrong::kind(value, format!("add a unit, such as {example}")))
             }
             Err(UnitError::Overflow) => Err(Wrong::range(value, out_of(&self.0, false, false))),
             Err(error) => Err(Wrong::kind(value, error.to_string())),

@@ -149,7 +149,8 @@ impl Fields<'_> {
         one_too: bool,
     ) -> Option<Vec<K::Out>> {
         let own_path = self.path(name);
-        let list = self.ask_list(name, counts, &list_of(kind, one_too), one_too)?;
+        let one = if one_too { Value::is_string } else { |_: &Value| false };
+        let list = self.ask_list(name, counts, &list_of(kind, one_too), one)?;
         let single = one_too && self.object.get(name).is_some_and(|value| !value.is_array());
         let mut out = Vec::with_capacity(list.len());
         for (idx, entry) in list.iter().enumerate() {
@@ -166,20 +167,20 @@ impl Fields<'_> {
 }
 
 impl<'a> Fields<'a> {
-    /// The entries of a list of an allowed length; with `one_too` a single text counts as a list of one.
+    /// The entries of a list of an allowed length; a single value that is `one` counts as a list of one.
     pub(super) fn ask_list(
         &mut self,
         name: &'static str,
         counts: &RangeInclusive<usize>,
         allowed: &str,
-        one_too: bool,
+        one: fn(&Value) -> bool,
     ) -> Option<&'a [Value]> {
         let remedy = self.take_remedy();
         self.ask(name)?;
         let value = self.object.get(name)?;
         let list = match value.as_array() {
             Some(list) => list.as_slice(),
-            None if one_too && value.is_string() => slice::from_ref(value),
+            None if one(value) => slice::from_ref(value),
             None => {
                 self.problem(name, found(value), allowed, "put the values in [ ]");
                 return None;

@@ -3,13 +3,15 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use serde_json::Value;
+
 use super::fields::{Fields, read_object, report};
 use super::kinds::{Kind, Parsed};
 use super::quote::entry_path;
 
 impl Fields<'_> {
     /// A list of entries that are texts of a form of the caller's own, as [`Fields::parsed`], or objects;
-    /// one text alone counts as a list of one.
+    /// one of them alone counts as a list of one.
     ///
     /// `take` gives `None` for an object that it found wrong, after recording the problem.
     /// `None` if the field is absent, or no list.
@@ -23,8 +25,9 @@ impl Fields<'_> {
     ) -> Option<Vec<T>> {
         let kind = Parsed { allowed, parse: &parse };
         let own_path = self.path(name);
-        let list =
-            self.ask_list(name, &counts, &format!("a list of entries, each {allowed}"), true)?;
+        let allowed_list = format!("a list of entries, each {allowed}, or one without a list");
+        let one = |value: &Value| value.is_string() || value.is_object();
+        let list = self.ask_list(name, &counts, &allowed_list, one)?;
         let single = self.object.get(name).is_some_and(|value| !value.is_array());
         let mut out = Vec::with_capacity(list.len());
         for (idx, entry) in list.iter().enumerate() {

@@ -61,7 +61,7 @@ impl Fields<'_> {
         mut take: impl FnMut(&mut Fields<'_>) -> T,
     ) -> Option<Vec<T>> {
         let path = self.path(name);
-        let list = self.ask_list(name, &counts, "a list of objects", false)?;
+        let list = self.ask_list(name, &counts, "a list of objects", |_| false)?;
         let mut taken = Vec::with_capacity(list.len());
         for (idx, entry) in list.iter().enumerate() {
             let path = entry_path(&path, idx);

@@ -52,7 +52,7 @@ fn each_mistake_says_where_what_and_how() {
         (json!({"key": "path_segment:32"}), format!(r#"key: found "path_segment:32", {FORMS}; count the segment from 0 to 31"#)),
         (json!({"key": "path_segment:+1"}), format!(r#"key: found "path_segment:+1", {FORMS}; count the segment from 0 to 31"#)),
         (json!({"key": "header:x y"}), format!(r#"key: found "header:x y", {FORMS}; use letters, digits and -, _ and the like, without blanks or colons"#)),
-        (json!({"key": 7}), format!("key: found 7, allowed a list of entries, each {}; put the values in [ ]", &FORMS["allowed ".len()..])),
+        (json!({"key": 7}), format!("key: found 7, allowed a list of entries, each {}, or one without a list; put the values in [ ]", &FORMS["allowed ".len()..])),
         (json!({"key": [7]}), format!("key[0]: found 7, {FORMS}; give a text in quotes")),
         (json!({"key": []}), "key: found 0 entries, at least 1 is needed; add 1 entry".to_owned()),
         (json!({"key": [{"part": "claim"}]}), "key[0].path: found nothing, allowed a list of entries, each a text of 1 to 4096 bytes, or one without a list; add this field".to_owned()),
