@@ -36,7 +36,7 @@ pub fn limited(rule: &Rule, wait: Nanos) -> Reply {
 pub fn keyless(rule: &Rule) -> Reply {
     let body = format!(
         concat!(
-            r#"{{"title":"Key required","status":401,"#,
+            r#"{{"type":"about:blank","title":"Key required","status":401,"#,
             r#""detail":"The policy \"{}\" counts requests by a key that this request does not have."}}"#
         ),
         rule.name
@@ -48,7 +48,7 @@ pub fn keyless(rule: &Rule) -> Reply {
 pub fn failed(rule: &Rule) -> Reply {
     let body = format!(
         concat!(
-            r#"{{"title":"Limit unavailable","status":503,"#,
+            r#"{{"type":"about:blank","title":"Limit unavailable","status":503,"#,
             r#""detail":"The count of the policy \"{}\" could not be kept."}}"#
         ),
         rule.name

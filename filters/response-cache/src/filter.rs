@@ -217,7 +217,9 @@ impl ResponseCache {
         let response = Response::read(&headers);
         // Most responses are refused by what they say: the clocks are for the others.
         if let Some(refusal) = policy::forbids(&forwarded.request, &response) {
-            return Err(refusal);
+            // A status that is not stored is often Envoy's or the breaker's: who answered says more.
+            let is_local = refusal == Refusal::Status && !is_from_upstream(x);
+            return Err(if is_local { Refusal::LocalReply } else { refusal });
         }
         let wall = x.host().wall().as_secs();
         let arrival = Arrival { asked: forwarded.asked, received: x.now(), wall };

@@ -78,7 +78,7 @@ pub fn only_if_cached(cache_status: bool) -> Reply {
     Reply {
         status: 504,
         headers,
-        body: br#"{"title":"Gateway Timeout","status":504,"detail":"nothing usable is stored, and the request asked for only-if-cached"}"#
+        body: br#"{"type":"about:blank","title":"Gateway Timeout","status":504,"detail":"nothing usable is stored, and the request asked for only-if-cached"}"#
             .to_vec(),
         details: DETAILS_ONLY_IF_CACHED,
         grpc_status: None,

@@ -61,6 +61,12 @@ fn only_whole_answers_of_the_upstream_are_stored() {
     local.chunk(b"none", true);
     assert_eq!(local.status(), "weir; fwd=uri-miss; detail=local_reply");
     assert!(Run::get(&cache, &host, "/local", &[]).is_forwarded());
+    let mut rejected = Run::get(&cache, &host, "/rejected", &[]);
+    rejected.headers("503", &[], "weir_circuit_open", true);
+    assert_eq!(rejected.status(), "weir; fwd=uri-miss; detail=local_reply");
+    let mut failed = Run::get(&cache, &host, "/failed", &[]);
+    failed.headers("503", &[], "via_upstream", true);
+    assert_eq!(failed.status(), "weir; fwd=uri-miss; detail=status");
 }
 
 #[test]
