@@ -289,3 +289,21 @@ fn a_rule_that_is_switched_off_counts_nothing() {
     }
     assert_eq!(worker.summary(), ["rule off: switched off"]);
 }
+
+#[test]
+fn half_of_one_quota_is_half_of_another_over_the_same_window() {
+    let host = FakeHost::default();
+    let limit = |quota: u32| {
+        format!(
+            r#"{{"rules": [{{"name": "r", "limits": [{{"quota": {quota}, "window": "1m"}}]}}]}}"#
+        )
+    };
+    let x = from(&host, b"192.0.2.1:1");
+    let old = worker(&host, &limit(60));
+    for _ in 0..30 {
+        assert_eq!(ask(&old, &x), None);
+    }
+    let new = worker(&host, &limit(6));
+    let n_admitted = (0..6).filter(|_| ask(&new, &x).is_none()).count();
+    assert_eq!(n_admitted, 3);
+}
