@@ -1,6 +1,8 @@
 //! The store while another worker comes in between the steps of a fill.
 #![cfg(test)]
 
+mod shelf;
+
 use std::cell::RefCell;
 
 use kit::exchange::{Call, Waker};
@@ -9,38 +11,13 @@ use kit::headers::Headers;
 use kit::meter::{Kind, Meter, MetricId};
 use kit::shared::{SetError, SharedData, Versioned};
 use kit::{Host, Nanos};
-use weir_response_cache::store::{Found, Geometry, Opened, Store};
+use weir_response_cache::store::{Found, Geometry, Store};
 use weir_response_cache::stored::Stored;
+
+use shelf::{ONE_BUCKET, T0, open, response};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-const ONE_BUCKET: Geometry = Geometry { n_buckets: 1, bucket_bytes: 10_000, max_variants: 8 };
-const T0: Nanos = Nanos::from_secs(100);
-
-fn open(geometry: Geometry) -> (FakeHost, Store) {
-    let host = FakeHost::default();
-    let (store, opened) = Store::open(&host, "t", geometry);
-    assert_eq!(opened, Opened::Empty);
-    (host, store)
-}
-
-fn response(key: &str, lifetime: u64, size: usize) -> Stored {
-    Stored {
-        generation: 0,
-        key: key.into(),
-        names: Vec::new(),
-        variant: Vec::new(),
-        received: T0.0,
-        initial_age: 0,
-        lifetime: Nanos::from_secs(lifetime).0,
-        for_authorized: false,
-        assumed: false,
-        status: 200,
-        fields: Headers::default().as_pairs().to_vec(),
-        body: vec![b'x'; size],
-    }
-}
 
 fn put(store: &Store, host: &FakeHost, stored: Stored) {
     store.put(host, stored, T0, T0).unwrap();

@@ -1,6 +1,8 @@
 //! The store under pressure: full buckets, other workers in between, slots that hold something else.
 #![cfg(test)]
 
+mod shelf;
+
 use kit::Nanos;
 use kit::fake::FakeHost;
 use kit::headers::Headers;
@@ -9,35 +11,10 @@ use weir_response_cache::signals::{Eviction, Refusal};
 use weir_response_cache::store::{Found, Geometry, Opened, Store};
 use weir_response_cache::stored::Stored;
 
+use shelf::{ONE_BUCKET, T0, open, response};
+
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-const ONE_BUCKET: Geometry = Geometry { n_buckets: 1, bucket_bytes: 10_000, max_variants: 8 };
-const T0: Nanos = Nanos::from_secs(100);
-
-fn open(geometry: Geometry) -> (FakeHost, Store) {
-    let host = FakeHost::default();
-    let (store, opened) = Store::open(&host, "t", geometry);
-    assert_eq!(opened, Opened::Empty);
-    (host, store)
-}
-
-fn response(key: &str, lifetime: u64, size: usize) -> Stored {
-    Stored {
-        generation: 0,
-        key: key.into(),
-        names: Vec::new(),
-        variant: Vec::new(),
-        received: T0.0,
-        initial_age: 0,
-        lifetime: Nanos::from_secs(lifetime).0,
-        for_authorized: false,
-        assumed: false,
-        status: 200,
-        fields: Headers::default().as_pairs().to_vec(),
-        body: vec![b'x'; size],
-    }
-}
 
 fn put(store: &Store, host: &FakeHost, stored: Stored, now: Nanos) -> Vec<Eviction> {
     store.put(host, stored, T0, now).unwrap().evicted
