@@ -44,7 +44,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build modules probe packer programs test test-unit test-wasm test-sim test-envoy test-tidy \
-	test-testbed proxy testbed testbed-images testbed-native testbed-down demo check-config fmt lint doc costs clean
+	test-testbed proxy testbed testbed-images testbed-native testbed-down demo check-config fmt lint doc costs bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -131,6 +131,9 @@ doc: setup-rust ## the documentation of every crate; a broken link is an error
 
 costs: modules probe ## write the table of counted costs anew
 	@WEIR_BLESS=1 cargo test $(TESTS) -p weir-tests --test sim cost
+
+bench: modules programs setup-envoy setup-h2load ## what a request costs with each filter, as ratios to plain Envoy
+	@$(PROGRAM)/weir-bench
 
 clean: ## remove what was built; what `make setup` brought stays
 	@cargo clean --quiet && rm -rf dist

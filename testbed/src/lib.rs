@@ -6,6 +6,7 @@
     reason = "these are programs: they have a clock and may wait; `wait` is the one that sleeps"
 )]
 
+pub mod bench;
 pub mod demo;
 pub mod envoy;
 pub mod pack;
