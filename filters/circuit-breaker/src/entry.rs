@@ -1,6 +1,6 @@
 //! A breaker as bytes in the shared table.
 //!
-//! **Shape**, little-endian, [`Entry::SIZE`] bytes:
+//! **Shape**, little-endian, [`Layout::size`] bytes:
 //!
 //! | bytes | holds |
 //! | --- | --- |
@@ -13,7 +13,7 @@
 //! | 8, then 10 times 4 and 4 | newest bucket; each bucket's ended and failed |
 
 use kit::Nanos;
-use kit::table::Entry;
+use kit::table::Layout;
 
 use crate::breaker::{Breaker, State};
 use crate::permits::{MAX_AT_ONCE, Permit, Permits};
@@ -22,14 +22,25 @@ use crate::window::{N_BUCKETS, Tally, Window};
 /// Added to the loss of a breaker that rejects: it goes after every closed one.
 const LOSS_OF_NOT_CLOSED: u64 = 1 << 40;
 
-impl Entry for Breaker {
-    const VERSION: u8 = 1;
-    const SIZE: usize = 8 + 3 * 8 + 4 + MAX_AT_ONCE * 12 + 8 + N_BUCKETS * 8;
+/// How breakers are kept: the same bytes whatever is configured.
+#[derive(Debug, Clone, Copy)]
+pub struct Packed;
 
-    fn read(bytes: &[u8]) -> Option<Self> {
+impl Layout for Packed {
+    type Entry = Breaker;
+
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn size(&self) -> usize {
+        8 + 3 * 8 + 4 + MAX_AT_ONCE * 12 + 8 + N_BUCKETS * 8
+    }
+
+    fn read(&self, bytes: &[u8]) -> Option<Breaker> {
         let mut from = Reader(bytes);
         let [state, n_opens] = from.take()?;
-        Some(Self {
+        Some(Breaker {
             state: state_of(state)?,
             n_opens,
             n_successes: u16::from_le_bytes(from.take()?),
@@ -43,34 +54,34 @@ impl Entry for Breaker {
         .filter(|_| from.0.is_empty())
     }
 
-    fn write(&self, bytes: &mut [u8]) {
+    fn write(&self, breaker: &Breaker, bytes: &mut [u8]) {
         let mut to = Writer(bytes);
-        to.put(&[code_of(self.state), self.n_opens]);
-        to.put(&self.n_successes.to_le_bytes());
-        to.put(&self.n_consecutive.to_le_bytes());
-        for instant in [self.since, self.open_for, self.marked_at] {
+        to.put(&[code_of(breaker.state), breaker.n_opens]);
+        to.put(&breaker.n_successes.to_le_bytes());
+        to.put(&breaker.n_consecutive.to_le_bytes());
+        for instant in [breaker.since, breaker.open_for, breaker.marked_at] {
             to.put(&instant.0.to_le_bytes());
         }
-        to.put(&self.permits.last_id.to_le_bytes());
-        for permit in self.permits.out {
+        to.put(&breaker.permits.last_id.to_le_bytes());
+        for permit in breaker.permits.out {
             to.put(&permit.id.to_le_bytes());
             to.put(&permit.expires_at.0.to_le_bytes());
         }
-        to.put(&self.window.newest.to_le_bytes());
-        for tally in self.window.buckets {
+        to.put(&breaker.window.newest.to_le_bytes());
+        for tally in breaker.window.buckets {
             to.put(&tally.n_ended.to_le_bytes());
             to.put(&tally.n_failed.to_le_bytes());
         }
     }
 
-    fn loss(&self, _now: Nanos) -> u64 {
+    fn loss(&self, breaker: &Breaker, _now: Nanos) -> u64 {
         let failures =
-            self.window.buckets.iter().fold(u64::from(self.n_consecutive), |sum, tally| {
+            breaker.window.buckets.iter().fold(u64::from(breaker.n_consecutive), |sum, tally| {
                 sum.saturating_add(u64::from(tally.n_failed))
             });
-        match self.state {
-            State::Closed if *self == Self::default() => 0,
-            State::Closed => failures.saturating_add(u64::from(self.n_opens)).saturating_add(1),
+        match breaker.state {
+            State::Closed if *breaker == Breaker::default() => 0,
+            State::Closed => failures.saturating_add(u64::from(breaker.n_opens)).saturating_add(1),
             State::Open | State::HalfOpen => failures.saturating_add(LOSS_OF_NOT_CLOSED),
         }
     }

@@ -18,6 +18,7 @@ use kit::{Host, Nanos};
 
 use crate::breaker::{Breaker, Decision, Effects, Event, Refusal, State};
 use crate::config::Per;
+use crate::entry::Packed;
 use crate::settings::Settings;
 use crate::signals;
 
@@ -30,7 +31,7 @@ const TABLE: &str = "circuit-breaker";
 /// All breakers.
 #[derive(Debug)]
 pub struct Breakers {
-    table: Table,
+    table: Table<Packed>,
     secret: Secret,
     n_not_closed: Option<MetricId>,
 }
@@ -47,7 +48,7 @@ pub struct Stepped {
 impl Breakers {
     /// Opens the table and makes what does not exist of it: idempotent.
     pub fn open(host: &dyn Host, max_breakers: u32) -> Self {
-        let table = Table::new(TABLE, max_breakers.saturating_mul(SLOTS_PER_BREAKER));
+        let table = Table::new(TABLE, max_breakers.saturating_mul(SLOTS_PER_BREAKER), Packed);
         if let Err(error) = table.prepare(host) {
             log::error!(
                 "{}: table not prepared: {error}; breakers may lose updates",
@@ -120,7 +121,7 @@ impl Breakers {
     ) -> Result<Stepped, UpdateError> {
         // How much higher the gauge is than it was.
         let mut raised = 0;
-        let stepped = self.table.update(host, place, now, |found: Option<Breaker>| {
+        let stepped = self.table.update(host, place, now, |found| {
             let breaker = found.unwrap_or_default();
             let (next, effects) = breaker.step(settings, event, now);
             let is_opening = breaker.state == State::Closed && next.state != State::Closed;

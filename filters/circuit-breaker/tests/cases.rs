@@ -2,12 +2,13 @@
 #![cfg(test)]
 
 use kit::Nanos;
-use kit::table::Entry;
+use kit::table::Layout;
 use kit::units::Ratio;
 use weir_circuit_breaker::backoff::OpenTime;
 use weir_circuit_breaker::breaker::{
     Breaker, Cause, Decision, Effects, Event, Refusal, State, Ticket, Transition,
 };
+use weir_circuit_breaker::entry::Packed;
 use weir_circuit_breaker::settings::{ProbeMethods, Probing, RatioTrip, Settings};
 
 #[cfg(target_arch = "wasm32")]
@@ -355,12 +356,12 @@ fn bytes_and_back() {
     let mut open = Bench::opened().breaker;
     open.window.record(secs(60), secs(7), true);
     for breaker in [Breaker::default(), bench.breaker, open] {
-        let mut bytes = [0xff; Breaker::SIZE];
-        breaker.write(&mut bytes);
-        assert_eq!(Breaker::read(&bytes), Some(breaker));
-        assert_eq!(Breaker::read(&bytes[1..]), None);
+        let mut bytes = vec![0xff; Packed.size()];
+        Packed.write(&breaker, &mut bytes);
+        assert_eq!(Packed.read(&bytes), Some(breaker));
+        assert_eq!(Packed.read(&bytes[1..]), None);
     }
-    assert_eq!(Breaker::read(&[3; Breaker::SIZE]), None, "no such state");
+    assert_eq!(Packed.read(&vec![3; Packed.size()]), None, "no such state");
 }
 
 #[test]
@@ -368,7 +369,7 @@ fn a_closed_breaker_goes_before_one_that_rejects() {
     let open = Bench::opened().breaker;
     let mut failing = Bench::new(settings());
     failing.fail();
-    assert_eq!(Breaker::default().loss(secs(0)), 0);
-    assert!(0 < failing.breaker.loss(secs(0)));
-    assert!(failing.breaker.loss(secs(0)) < open.loss(secs(0)));
+    assert_eq!(Packed.loss(&Breaker::default(), secs(0)), 0);
+    assert!(0 < Packed.loss(&failing.breaker, secs(0)));
+    assert!(Packed.loss(&failing.breaker, secs(0)) < Packed.loss(&open, secs(0)));
 }

@@ -3,11 +3,12 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use kit::Nanos;
-use kit::table::Entry;
+use kit::table::Layout;
 use kit::units::Ratio;
 use proptest::prelude::*;
 use weir_circuit_breaker::backoff::OpenTime;
 use weir_circuit_breaker::breaker::{Breaker, Decision, Event, State, Ticket};
+use weir_circuit_breaker::entry::Packed;
 use weir_circuit_breaker::settings::{ProbeMethods, Probing, RatioTrip, Settings};
 use weir_circuit_breaker::window::Window;
 
@@ -135,14 +136,14 @@ proptest! {
         settings in settings(), acts in acts(), bytes: [u8; 32], how in 0..4_u8, luck: u64, now: u64,
     ) {
         let (breaker, _) = play(&settings, &acts, |_, _, _, _, _| {});
-        let mut written = vec![0; Breaker::SIZE];
-        breaker.write(&mut written);
-        prop_assert_eq!(Breaker::read(&written), Some(breaker));
+        let mut written = vec![0; Packed.size()];
+        Packed.write(&breaker, &mut written);
+        prop_assert_eq!(Packed.read(&written), Some(breaker));
         for (place, byte) in written.iter_mut().zip(bytes.iter().cycle()) {
             *place ^= byte;
         }
         written[0] %= 3;
-        let Some(strange) = Breaker::read(&written) else { return Err(TestCaseError::fail("no read")) };
+        let Some(strange) = Packed.read(&written) else { return Err(TestCaseError::fail("no read")) };
         let ticket = Ticket { admitted_at: Nanos(luck), permit: Some(1) };
         let event = if how == 3 { Event::Ask { is_safe: luck > now } } else { event(ticket, how, luck) };
         let _ = strange.step(&settings, event, Nanos(now));

@@ -4,35 +4,43 @@
 //! Memory is a product of configured numbers whatever clients send, and nobody can aim at a bucket.
 //! Every change is one get and one set with compare-and-swap, so no worker's update is lost.
 //!
-//! When a bucket is full, the entry goes whose loss is least ([`Entry::loss`]): first one that says nothing
+//! When a bucket is full, the entry goes whose loss is least ([`Layout::loss`]): first one that says nothing
 //! any more, then the one with the least debt. Losing an entry that still says something is told to the caller,
 //! who counts it.
 //!
-//! **Shape** of a bucket: one byte version of the entry's layout, then W slots of 16 bytes tag
-//! (all zero: empty) and [`Entry::SIZE`] bytes. A bucket of another version or length counts as empty.
+//! **Shape** of a bucket: four bytes version of the layout (little-endian), then W slots of 16 bytes tag
+//! (all zero: empty) and [`Layout::size`] bytes. A bucket of another version or length counts as empty;
+//! which of the two it was is told as [`Found`].
 //!
-//! **Memory**: N × (1 + W × (16 + SIZE)) bytes of values, and about 150 bytes per bucket of Envoy's own.
+//! **Memory**: [`Table::memory`], N × (4 + W × (16 + size)) bytes of values, and about 150 bytes per bucket
+//! of Envoy's own.
 
 use crate::hash::Tag;
 use crate::shared::{Change, SharedData, UpdateError, update};
-use crate::units::Nanos;
+use crate::units::{Bytes, Nanos};
 
-/// What a table keeps per key: fixed size, told apart by version.
-pub trait Entry: Sized {
-    /// Changes with the layout.
-    const VERSION: u8;
+/// How a table's entries are kept as bytes, and what each is worth.
+///
+/// Size and meaning may depend on the configuration, but must not change while the layout lives:
+/// two layouts of one version must agree in both.
+pub trait Layout {
+    /// What is kept per key.
+    type Entry;
+
+    /// Stands in front of every bucket; changes with the meaning of the bytes.
+    fn version(&self) -> u32;
 
     /// Bytes of one entry.
-    const SIZE: usize;
+    fn size(&self) -> usize;
 
-    /// Reads an entry from exactly [`Entry::SIZE`] bytes; `None` for bytes that can not be one.
-    fn read(bytes: &[u8]) -> Option<Self>;
+    /// Reads an entry from exactly [`Layout::size`] bytes; `None` for bytes that can not be one.
+    fn read(&self, bytes: &[u8]) -> Option<Self::Entry>;
 
-    /// Writes the entry to exactly [`Entry::SIZE`] bytes.
-    fn write(&self, bytes: &mut [u8]);
+    /// Writes an entry to exactly [`Layout::size`] bytes, all of which it sets.
+    fn write(&self, entry: &Self::Entry, bytes: &mut [u8]);
 
     /// What forgetting this entry now would lose: zero if it says nothing that a fresh one would not.
-    fn loss(&self, now: Nanos) -> u64;
+    fn loss(&self, entry: &Self::Entry, now: Nanos) -> u64;
 }
 
 /// Entries per bucket: W. Eight keep a bucket's value below the size from which a get costs more.
@@ -40,11 +48,15 @@ pub const WAYS: usize = 8;
 
 const TAG_SIZE: usize = 16;
 
-/// A table by its name and size; the state itself is the host's.
+/// Bytes in front of the slots: the version.
+const HEADER_SIZE: usize = 4;
+
+/// A table by its name, size and layout; the state itself is the host's.
 #[derive(Debug, Clone)]
-pub struct Table {
+pub struct Table<L> {
     prefix: String,
     n_buckets: u32,
+    layout: L,
 }
 
 /// How an update of one entry ended.
@@ -56,6 +68,23 @@ pub struct Outcome<T> {
     pub n_conflicts: u32,
     /// What happened to the bucket.
     pub place: Place,
+    /// What the bucket was before.
+    pub found: Found,
+}
+
+/// What an update found in its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing: no key used it yet, or it was cleared.
+    Nothing,
+    /// Entries of this layout.
+    Entries,
+    /// Entries of another version: the configuration or the module changed since. The bucket starts afresh.
+    OtherVersion,
+    /// What nobody should have written: this version with another length, too few bytes for a version, or bytes
+    /// under this key that the layout does not take. The bucket, or only the entry in the last case,
+    /// starts afresh: callers treat this as a count that could not be kept.
+    Unreadable,
 }
 
 /// What an update did to its bucket.
@@ -84,14 +113,29 @@ pub enum Verb<E> {
     Remove,
 }
 
-impl Table {
+/// Where a key's entry is in a bucket.
+struct Spot<E> {
+    found: Found,
+    /// The slot with the key's tag, if there is one.
+    slot_idx: Option<usize>,
+    /// What it says, if it can be read.
+    entry: Option<E>,
+}
+
+impl<L: Layout> Table<L> {
     /// A table of at least `max_keys` slots under this name.
     ///
     /// Tables of one name are one table, whichever filter instance or configuration opens them;
-    /// with another size they share the buckets they have in common.
-    pub fn new(name: &str, max_keys: u32) -> Self {
+    /// with another size they share the buckets they have in common, with another layout each bucket
+    /// belongs to whoever stored last.
+    pub fn new(name: &str, max_keys: u32, layout: L) -> Self {
         let ways = u32::try_from(WAYS).unwrap_or(1);
-        Self { prefix: format!("weir/{name}/"), n_buckets: max_keys.div_ceil(ways).max(1) }
+        Self { prefix: format!("weir/{name}/"), n_buckets: max_keys.div_ceil(ways).max(1), layout }
+    }
+
+    /// How its entries are kept.
+    pub const fn layout(&self) -> &L {
+        &self.layout
     }
 
     /// How many entries fit.
@@ -99,10 +143,19 @@ impl Table {
         u64::from(self.n_buckets) * WAYS as u64
     }
 
+    /// The bytes of all values once every bucket is used; Envoy adds about 150 per bucket.
+    pub fn memory(&self) -> Bytes {
+        let bucket = u64::try_from(self.bucket_size()).unwrap_or(u64::MAX);
+        Bytes(u64::from(self.n_buckets).saturating_mul(bucket))
+    }
+
     /// Makes the buckets that do not exist yet, so that later updates swap and never create.
     ///
     /// **Cost**: one get per bucket, one set per new one: call it when configuring, which is idempotent.
     /// When the last bucket exists all do, and that is all that is asked.
+    ///
+    /// # Errors
+    /// The host refused a bucket; those behind it were not tried.
     pub fn prepare<S: SharedData + ?Sized>(&self, store: &S) -> Result<(), UpdateError> {
         if store.shared_get(&self.key(self.n_buckets - 1)).is_some() {
             return Ok(());
@@ -116,63 +169,145 @@ impl Table {
         Ok(())
     }
 
-    /// The entry of this key now.
+    /// Forgets every entry: an operator's reset.
+    ///
+    /// A worker that is just changing an entry loses its swap and changes it afresh, so nothing old comes back.
+    /// Entries that are made meanwhile may stay.
+    ///
+    /// **Cost**: one set per bucket, about 3 ms for 65,536 keys and half a second for ten million,
+    /// in which this worker serves nobody.
+    ///
+    /// # Errors
+    /// The host refused a bucket, which keeps its entries; all were tried.
+    pub fn clear<S: SharedData + ?Sized>(&self, store: &S) -> Result<(), UpdateError> {
+        let mut done = Ok(());
+        for bucket in 0..self.n_buckets {
+            if store.shared_set(&self.key(bucket), &[], None).is_err() {
+                done = Err(UpdateError::Refused);
+            }
+        }
+        done
+    }
+
+    /// The entry of this key now; none as well where it cannot be read.
     ///
     /// **Cost**: one get.
-    pub fn find<E: Entry, S: SharedData + ?Sized>(&self, store: &S, tag: Tag) -> Option<E> {
-        let bytes = store.shared_get(&self.bucket_key(tag))?.value;
-        let slots = slots::<E>(&bytes)?;
-        slots.chunks_exact(slot_size::<E>()).find_map(|slot| entry_of(slot, tag))
+    pub fn find<S: SharedData + ?Sized>(&self, store: &S, tag: Tag) -> Option<L::Entry> {
+        self.spot(&store.shared_get(&self.bucket_key(tag))?.value, tag).entry
     }
 
     /// Changes the entry of this key: `change` sees it (or none) and says what to do; it may run several times.
     ///
     /// **Cost**: one get, and one set if something changes.
-    pub fn update<E: Entry, S: SharedData + ?Sized, T>(
+    ///
+    /// # Errors
+    /// Nothing changed: see [`UpdateError`].
+    pub fn update<S: SharedData + ?Sized, T>(
         &self,
         store: &S,
         tag: Tag,
         now: Nanos,
-        mut change: impl FnMut(Option<E>) -> (Verb<E>, T),
+        mut change: impl FnMut(Option<L::Entry>) -> (Verb<L::Entry>, T),
     ) -> Result<Outcome<T>, UpdateError> {
         let done = update(store, &self.bucket_key(tag), |bytes| {
-            let found = slots::<E>(bytes).and_then(|slots| {
-                slots
-                    .chunks_exact(slot_size::<E>())
-                    .position(|slot| holds(slot, tag))
-                    .zip(Some(slots))
-            });
-            let entry = found.and_then(|(idx, slots)| {
-                slots.chunks_exact(slot_size::<E>()).nth(idx).and_then(|slot| entry_of(slot, tag))
-            });
-            let found = found.map(|(idx, _)| idx);
+            let Spot { found, slot_idx, entry } = self.spot(bytes, tag);
             let (verb, value) = change(entry);
-            let (changed, place) = match (verb, found) {
+            let (changed, place) = match (verb, slot_idx) {
                 (Verb::Keep, _) | (Verb::Remove, None) => (Change::Keep, Place::Same),
                 (Verb::Remove, Some(idx)) => {
-                    edit::<E>(bytes, idx, |slot| slot.fill(0));
+                    self.edit(bytes, idx, |slot| slot.fill(0));
                     (Change::Store, Place::Removed)
                 }
-                (Verb::Store(entry), found) => {
-                    if slots::<E>(bytes).is_none() {
-                        *bytes = empty::<E>();
-                    }
-                    let (idx, place) =
-                        found.map_or_else(|| victim::<E>(bytes, now), |idx| (idx, Place::Same));
-                    edit::<E>(bytes, idx, |slot| {
+                (Verb::Store(entry), slot_idx) => {
+                    let (idx, place) = match slot_idx {
+                        Some(idx) => (idx, Place::Same),
+                        None => self.make_room(bytes, now),
+                    };
+                    self.edit(bytes, idx, |slot| {
                         if let Some((tag_bytes, entry_bytes)) = slot.split_at_mut_checked(TAG_SIZE)
                         {
                             tag_bytes.copy_from_slice(&tag.to_bytes());
-                            entry.write(entry_bytes);
+                            self.layout.write(&entry, entry_bytes);
                         }
                     });
                     (Change::Store, place)
                 }
             };
-            (changed, (value, place))
+            (changed, (value, place, found))
         })?;
-        let (value, place) = done.value;
-        Ok(Outcome { value, n_conflicts: done.n_conflicts, place })
+        let (value, place, found) = done.value;
+        Ok(Outcome { value, n_conflicts: done.n_conflicts, place, found })
+    }
+
+    fn slot_size(&self) -> usize {
+        TAG_SIZE + self.layout.size()
+    }
+
+    fn bucket_size(&self) -> usize {
+        HEADER_SIZE + WAYS * self.slot_size()
+    }
+
+    /// The slots of a bucket, if it is of this layout; what was found instead, if not.
+    fn slots<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8], Found> {
+        match bytes.split_first_chunk() {
+            None if bytes.is_empty() => Err(Found::Nothing),
+            None => Err(Found::Unreadable),
+            Some((version, _)) if u32::from_le_bytes(*version) != self.layout.version() => {
+                Err(Found::OtherVersion)
+            }
+            Some((_, slots)) if bytes.len() == self.bucket_size() => Ok(slots),
+            Some(_) => Err(Found::Unreadable),
+        }
+    }
+
+    fn spot(&self, bytes: &[u8], tag: Tag) -> Spot<L::Entry> {
+        let slots = match self.slots(bytes) {
+            Ok(slots) => slots,
+            Err(found) => return Spot { found, slot_idx: None, entry: None },
+        };
+        let tag = tag.to_bytes();
+        let own = slots
+            .chunks_exact(self.slot_size())
+            .enumerate()
+            .find_map(|(idx, slot)| Some((idx, slot.strip_prefix(&tag)?)));
+        let entry = own.and_then(|(_, entry)| self.layout.read(entry));
+        let is_lost = own.is_some() && entry.is_none();
+        let found = if is_lost { Found::Unreadable } else { Found::Entries };
+        Spot { found, slot_idx: own.map(|(idx, _)| idx), entry }
+    }
+
+    fn edit(&self, bytes: &mut [u8], idx: usize, write: impl FnOnce(&mut [u8])) {
+        let start = HEADER_SIZE + idx * self.slot_size();
+        if let Some(slot) = bytes.get_mut(start..start + self.slot_size()) {
+            write(slot);
+        }
+    }
+
+    /// A slot for a new key: an empty one, else one that says nothing, else the one of least loss.
+    ///
+    /// A bucket that is not of this layout becomes an empty one that is.
+    fn make_room(&self, bytes: &mut Vec<u8>, now: Nanos) -> (usize, Place) {
+        let Ok(slots) = self.slots(bytes) else {
+            bytes.clear();
+            bytes.reserve_exact(self.bucket_size());
+            bytes.extend_from_slice(&self.layout.version().to_le_bytes());
+            bytes.resize(self.bucket_size(), 0);
+            return (0, Place::Added);
+        };
+        let mut best = (0, Place::Evicted(u64::MAX));
+        let mut least = u64::MAX;
+        for (idx, slot) in slots.chunks_exact(self.slot_size()).enumerate() {
+            let Some((tag, entry)) = slot.split_at_checked(TAG_SIZE) else { continue };
+            if tag.iter().all(|byte| *byte == 0) {
+                return (idx, Place::Added);
+            }
+            let loss = self.layout.read(entry).map_or(0, |entry| self.layout.loss(&entry, now));
+            if loss < least {
+                least = loss;
+                best = (idx, if loss == 0 { Place::Reused } else { Place::Evicted(loss) });
+            }
+        }
+        best
     }
 
     fn bucket_key(&self, tag: Tag) -> String {
@@ -203,185 +338,5 @@ impl Table {
     }
 }
 
-const fn slot_size<E: Entry>() -> usize {
-    TAG_SIZE + E::SIZE
-}
-
-fn empty<E: Entry>() -> Vec<u8> {
-    let mut bytes = vec![0; 1 + WAYS * slot_size::<E>()];
-    if let Some(version) = bytes.first_mut() {
-        *version = E::VERSION;
-    }
-    bytes
-}
-
-/// The slots of a bucket that is of this layout.
-fn slots<E: Entry>(bytes: &[u8]) -> Option<&[u8]> {
-    let (version, slots) = bytes.split_first()?;
-    (*version == E::VERSION && slots.len() == WAYS * slot_size::<E>()).then_some(slots)
-}
-
-fn holds(slot: &[u8], tag: Tag) -> bool {
-    slot.get(..TAG_SIZE) == Some(&tag.to_bytes()[..])
-}
-
-fn entry_of<E: Entry>(slot: &[u8], tag: Tag) -> Option<E> {
-    if holds(slot, tag) { E::read(slot.get(TAG_SIZE..)?) } else { None }
-}
-
-fn edit<E: Entry>(bytes: &mut [u8], idx: usize, write: impl FnOnce(&mut [u8])) {
-    if let Some(slot) =
-        bytes.get_mut(1..).and_then(|slots| slots.chunks_exact_mut(slot_size::<E>()).nth(idx))
-    {
-        write(slot);
-    }
-}
-
-/// The slot that loses least: an empty one, else one that says nothing, else the one of least loss.
-fn victim<E: Entry>(bytes: &[u8], now: Nanos) -> (usize, Place) {
-    let mut best = (0, Place::Evicted(u64::MAX));
-    let mut least = u64::MAX;
-    for (idx, slot) in
-        slots::<E>(bytes).unwrap_or_default().chunks_exact(slot_size::<E>()).enumerate()
-    {
-        let Some((tag, entry)) = slot.split_at_checked(TAG_SIZE) else { continue };
-        if tag.iter().all(|byte| *byte == 0) {
-            return (idx, Place::Added);
-        }
-        let loss = E::read(entry).map_or(0, |entry| entry.loss(now));
-        if loss < least {
-            least = loss;
-            best = (idx, if loss == 0 { Place::Reused } else { Place::Evicted(loss) });
-        }
-    }
-    best
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fake::FakeHost;
-    use crate::hash::Secret;
-    #[cfg(not(target_arch = "wasm32"))]
-    use proptest::prelude::*;
-
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    /// An entry that says something until the instant it holds.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    struct Until(u64);
-
-    impl Entry for Until {
-        const VERSION: u8 = 3;
-        const SIZE: usize = 8;
-
-        fn read(bytes: &[u8]) -> Option<Self> {
-            Some(Self(u64::from_le_bytes(bytes.try_into().ok()?)))
-        }
-
-        fn write(&self, bytes: &mut [u8]) {
-            bytes.copy_from_slice(&self.0.to_le_bytes());
-        }
-
-        fn loss(&self, now: Nanos) -> u64 {
-            self.0.saturating_sub(now.0)
-        }
-    }
-
-    fn tag(key: u64) -> Tag {
-        Secret::new([5; 16]).tag(&key.to_le_bytes())
-    }
-
-    fn store(table: &Table, host: &FakeHost, key: u64, until: u64, now: u64) -> Place {
-        table.update(host, tag(key), Nanos(now), |_| (Verb::Store(Until(until)), ())).unwrap().place
-    }
-
-    fn find(table: &Table, host: &FakeHost, key: u64) -> Option<Until> {
-        table.find(host, tag(key))
-    }
-
-    #[test]
-    fn keeps_updates_and_forgets() {
-        let (host, table) = (FakeHost::default(), Table::new("t", 100));
-        table.prepare(&host).unwrap();
-        assert_eq!(store(&table, &host, 1, 10, 0), Place::Added);
-        assert_eq!(store(&table, &host, 1, 20, 0), Place::Same);
-        assert_eq!(find(&table, &host, 1), Some(Until(20)));
-        let gone =
-            table.update::<Until, _, _>(&host, tag(1), Nanos(0), |_| (Verb::Remove, ())).unwrap();
-        assert_eq!(gone.place, Place::Removed);
-        assert_eq!(find(&table, &host, 1), None);
-    }
-
-    #[test]
-    fn a_full_bucket_gives_up_the_entry_of_least_loss() {
-        let (host, table) = (FakeHost::default(), Table::new("t", 8));
-        for key in 0..8 {
-            assert_eq!(store(&table, &host, key, 100 + key, 0), Place::Added);
-        }
-        assert_eq!(store(&table, &host, 8, 500, 0), Place::Evicted(100));
-        assert_eq!(find(&table, &host, 0), None);
-        assert_eq!(store(&table, &host, 9, 500, 101), Place::Reused);
-        assert_eq!(find(&table, &host, 1), None);
-        assert_eq!(find(&table, &host, 7), Some(Until(107)));
-    }
-
-    #[test]
-    fn no_update_is_lost_to_a_conflict() {
-        let (host, table) = (FakeHost::default(), Table::new("t", 8));
-        store(&table, &host, 1, 1, 0);
-        host.schedule_conflicts(5);
-        let done = table
-            .update(&host, tag(1), Nanos(0), |found: Option<Until>| {
-                (Verb::Store(Until(found.map_or(0, |found| found.0) + 1)), ())
-            })
-            .unwrap();
-        assert_eq!((done.n_conflicts, find(&table, &host, 1)), (5, Some(Until(2))));
-        host.schedule_conflicts(u32::MAX);
-        let stuck = table.update(&host, tag(1), Nanos(0), |_| (Verb::Store(Until(9)), ()));
-        assert_eq!(stuck, Err(UpdateError::Contended));
-    }
-
-    #[test]
-    fn a_bucket_of_another_layout_counts_as_empty() {
-        let (host, table) = (FakeHost::default(), Table::new("t", 8));
-        for bytes in [&b""[..], b"\x03short", &[9; 1 + 8 * 24]] {
-            host.shared_set("weir/t/0", bytes, None).unwrap();
-            assert_eq!(find(&table, &host, 1), None);
-            assert_eq!(store(&table, &host, 1, 7, 0), Place::Added);
-            assert_eq!(find(&table, &host, 1), Some(Until(7)));
-        }
-    }
-
-    #[test]
-    fn preparing_twice_changes_nothing_and_asks_little() {
-        let (host, table) = (FakeHost::default(), Table::new("t", 1000));
-        table.prepare(&host).unwrap();
-        store(&table, &host, 1, 7, 0);
-        let before = host.shared_ops();
-        table.prepare(&host).unwrap();
-        assert_eq!((host.shared_ops().0 - before.0, host.shared_ops().1), (1, before.1));
-        assert_eq!(find(&table, &host, 1), Some(Until(7)));
-        assert_eq!(host.shared_keys().len(), 125);
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    proptest! {
-        /// Whatever keys come, the store holds what was configured and no more,
-        /// and a key that still says something never loses to one that says less.
-        #[test]
-        fn the_table_is_bounded_and_forgets_the_least(keys in prop::collection::vec((0..40_u64, 1..1000_u64), 1..200)) {
-            let (host, table) = (FakeHost::default(), Table::new("t", 16));
-            table.prepare(&host).unwrap();
-            let strongest = keys.iter().map(|(_, until)| *until).max().unwrap() + 1;
-            store(&table, &host, 999, strongest, 0);
-            for (key, until) in keys {
-                store(&table, &host, key, until, 0);
-            }
-            prop_assert_eq!(host.shared_keys().len(), 2);
-            prop_assert!(host.shared_bytes() <= 2 * (1 + 8 * 24));
-            prop_assert_eq!(find(&table, &host, 999), Some(Until(strongest)));
-        }
-    }
-}
+mod tests;

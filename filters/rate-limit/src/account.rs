@@ -7,7 +7,7 @@
 //! in the order in which the limits are configured; unused ones are zero.
 
 use kit::Nanos;
-use kit::table::Entry;
+use kit::table::Layout;
 
 use crate::gcra::{Quota, Tat, Verdict};
 
@@ -72,28 +72,39 @@ impl Account {
     }
 }
 
-impl Entry for Account {
-    const VERSION: u8 = 1;
-    const SIZE: usize = 8 * MAX_LIMITS;
+/// How accounts are kept: the same bytes whatever is configured.
+#[derive(Debug, Clone, Copy)]
+pub struct Accounts;
 
-    fn read(bytes: &[u8]) -> Option<Self> {
+impl Layout for Accounts {
+    type Entry = Account;
+
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn size(&self) -> usize {
+        8 * MAX_LIMITS
+    }
+
+    fn read(&self, bytes: &[u8]) -> Option<Account> {
         let mut tats = [Tat::default(); MAX_LIMITS];
         let (words, []) = bytes.as_chunks::<8>() else { return None };
         for (tat, word) in tats.iter_mut().zip(words) {
             *tat = Tat(Nanos(u64::from_le_bytes(*word)));
         }
-        (words.len() == MAX_LIMITS).then_some(Self(tats))
+        (words.len() == MAX_LIMITS).then_some(Account(tats))
     }
 
-    fn write(&self, bytes: &mut [u8]) {
-        for (tat, word) in self.0.iter().zip(bytes.as_chunks_mut::<8>().0) {
+    fn write(&self, account: &Account, bytes: &mut [u8]) {
+        for (tat, word) in account.0.iter().zip(bytes.as_chunks_mut::<8>().0) {
             *word = tat.0.0.to_le_bytes();
         }
     }
 
     /// The longest debt: forgetting a key hands it back what it has spent.
-    fn loss(&self, now: Nanos) -> u64 {
-        self.0.iter().map(|tat| tat.0.saturating_sub(now).0).max().unwrap_or(0)
+    fn loss(&self, account: &Account, now: Nanos) -> u64 {
+        account.0.iter().map(|tat| tat.0.saturating_sub(now).0).max().unwrap_or(0)
     }
 }
 
@@ -142,10 +153,10 @@ mod tests {
     fn bytes_and_back() {
         let mut account = Account::default();
         admit(&mut account, Nanos::HOUR);
-        let mut bytes = [0; Account::SIZE];
-        account.write(&mut bytes);
-        assert_eq!(Account::read(&bytes), Some(account));
-        assert_eq!(Account::read(&bytes[1..]), None);
-        assert_eq!(account.refunded(&limits()).loss(Nanos::HOUR), 0);
+        let mut bytes = vec![0; Accounts.size()];
+        Accounts.write(&account, &mut bytes);
+        assert_eq!(Accounts.read(&bytes), Some(account));
+        assert_eq!(Accounts.read(&bytes[1..]), None);
+        assert_eq!(Accounts.loss(&account.refunded(&limits()), Nanos::HOUR), 0);
     }
 }

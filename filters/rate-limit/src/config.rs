@@ -6,7 +6,7 @@ use kit::key::KeyTemplate;
 use kit::matching::Matcher;
 use kit::table::Table;
 
-use crate::account::MAX_LIMITS;
+use crate::account::{Accounts, MAX_LIMITS};
 use crate::gcra::Quota;
 use crate::rule::{OnFailure, Rule};
 
@@ -66,7 +66,7 @@ fn read_rule(
         switched_off.push(name);
         return None;
     }
-    let table = Table::new(&format!("rate-limit/{name}"), max_keys);
+    let table = Table::new(&format!("rate-limit/{name}"), max_keys, Accounts);
     Some(Rule { name, matcher, key, limits, on_failure, table })
 }
 

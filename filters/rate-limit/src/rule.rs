@@ -7,7 +7,7 @@ use kit::shared::{SharedData, UpdateError};
 use kit::table::{Place, Table, Verb};
 use kit::{Exchange, Nanos};
 
-use crate::account::{Account, Refusal, Ruling};
+use crate::account::{Accounts, Refusal, Ruling};
 use crate::gcra::Quota;
 
 /// A rule, resolved.
@@ -24,7 +24,7 @@ pub struct Rule {
     /// What happens when a count can not be kept.
     pub on_failure: OnFailure,
     /// Where the accounts are.
-    pub table: Table,
+    pub table: Table<Accounts>,
 }
 
 /// What happens to a request whose count can not be kept.
@@ -92,7 +92,7 @@ impl Rule {
         key: Tag,
         now: Nanos,
     ) -> Result<Charged, UpdateError> {
-        let done = self.table.update(store, key, now, |account: Option<Account>| {
+        let done = self.table.update(store, key, now, |account| {
             let found = account.unwrap_or_default();
             let healed = found.healed(&self.limits, now);
             match healed.decide(&self.limits, now) {
@@ -108,7 +108,7 @@ impl Rule {
     ///
     /// **Cost**: one shared get.
     pub fn peek<S: SharedData + ?Sized>(&self, store: &S, key: Tag, now: Nanos) -> Option<Refusal> {
-        let account: Account = self.table.find(store, key)?;
+        let account = self.table.find(store, key)?;
         match account.decide(&self.limits, now) {
             Ruling::Admit(_) => None,
             Ruling::Limit(refusal) => Some(refusal),
@@ -125,7 +125,7 @@ impl Rule {
         now: Nanos,
     ) -> Result<(), UpdateError> {
         self.table
-            .update(store, key, now, |account: Option<Account>| {
+            .update(store, key, now, |account| {
                 (
                     account
                         .map_or(Verb::Keep, |account| Verb::Store(account.refunded(&self.limits))),
