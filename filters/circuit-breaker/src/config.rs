@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use kit::Nanos;
 use kit::config::{Fields, Names};
 use kit::matching::Matcher;
+use kit::status::Statuses;
 use kit::units::Ratio;
 
 use crate::backoff::OpenTime;
@@ -58,8 +59,8 @@ pub const DEFAULT_SUCCESSES: u16 = 2;
 pub const LEASE: RangeInclusive<Nanos> = Nanos::from_millis(100)..=Nanos::from_hours(1);
 /// Twice Envoy's default route timeout.
 pub const DEFAULT_LEASE: Nanos = Nanos::from_secs(30);
-/// Ranges of statuses that are failures.
-pub const N_STATUS_RANGES: RangeInclusive<usize> = 1..=32;
+/// Entries of the list of statuses that are failures.
+pub const N_STATUSES: RangeInclusive<usize> = 1..=32;
 /// Server errors but 501 and 505 (RFC 9110, 15.6): these two are about the request's method and version, so
 /// that a healthy service gives them to whoever asks for them. 4xx and 429 are the client's.
 pub const DEFAULT_FAILURE_STATUS: [RangeInclusive<u16>; 3] = [500..=500, 502..=504, 506..=599];
@@ -103,7 +104,7 @@ pub struct Rule {
     /// When they change their state.
     pub settings: Settings,
     /// The statuses that are failures.
-    pub failure_status: Vec<RangeInclusive<u16>>,
+    pub failure_status: Statuses,
     /// The status of a rejection.
     pub status: u16,
 }
@@ -162,13 +163,8 @@ impl Rule {
         let per = fields.optional_choice("per", &scopes).unwrap_or_default();
         let settings = read_settings(fields);
         let failure_status = fields
-            .optional_parsed_list(
-                "failure_status",
-                N_STATUS_RANGES,
-                "a status or a range of them, \"500\" or \"500-599\"",
-                parse_statuses,
-            )
-            .unwrap_or_else(|| DEFAULT_FAILURE_STATUS.to_vec());
+            .optional_statuses("failure_status", N_STATUSES)
+            .unwrap_or_else(|| DEFAULT_FAILURE_STATUS.into_iter().collect());
         let status = fields.optional_integer("status", STATUS).unwrap_or(DEFAULT_STATUS);
         Self { name: name.unwrap_or_default(), matcher, per, settings, failure_status, status }
     }
@@ -252,18 +248,5 @@ fn read_probes(fields: &mut Fields<'_>) -> Probing {
         n_successes: fields.optional_integer("successes", SUCCESSES).unwrap_or(DEFAULT_SUCCESSES),
         lease: fields.optional_duration("lease", LEASE).unwrap_or(DEFAULT_LEASE),
         methods: fields.optional_choice("methods", &methods).unwrap_or_default(),
-    }
-}
-
-fn parse_statuses(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
-    let (low, high) = text.split_once('-').unwrap_or((text, text));
-    let parse = |text: &str| {
-        let is_status = text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
-        text.parse::<u16>().ok().filter(|status| is_status && (100..=599).contains(status))
-    };
-    match (parse(low), parse(high)) {
-        (Some(low), Some(high)) if low <= high => Ok(low..=high),
-        (Some(_), Some(_)) => Err("write the lower status first"),
-        _ => Err("write three digits, from 100 to 599"),
     }
 }

@@ -68,15 +68,8 @@ impl Rule {
         if probes.lease != DEFAULT_LEASE {
             write!(f, ", each out for at most {}", probes.lease)?;
         }
-        if self.failure_status != DEFAULT_FAILURE_STATUS {
-            f.write_str("; failures are")?;
-            for (idx, range) in self.failure_status.iter().enumerate() {
-                let separator = if idx == 0 { " " } else { ", " };
-                write!(f, "{separator}{}", range.start())?;
-                if range.start() != range.end() {
-                    write!(f, "-{}", range.end())?;
-                }
-            }
+        if self.failure_status != DEFAULT_FAILURE_STATUS.into_iter().collect() {
+            write!(f, "; failures are {}", self.failure_status)?;
         }
         if self.status != DEFAULT_STATUS {
             write!(f, "; rejects with {}", self.status)?;

@@ -11,7 +11,7 @@
 //! One timeout proves nothing: that of an answer which had begun. Envoy's clock also runs while a client does not
 //! read, and ends both alike, so a few clients that read slowly would open the breaker for all.
 
-use std::ops::RangeInclusive;
+use kit::status::Statuses;
 
 /// What the end of an exchange says of the upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +82,10 @@ pub trait Ending {
 /// What this ending says, if these statuses are failures.
 ///
 /// **Cost**: reads the details, then either the status or the flags.
-pub fn judge(ending: &impl Ending, failure_status: &[RangeInclusive<u16>]) -> Evidence {
+pub fn judge(ending: &impl Ending, failure_status: &Statuses) -> Evidence {
     if ending.has_details(VIA_UPSTREAM) {
         let status = u16::try_from(ending.status()).unwrap_or(0);
-        let has_failed = failure_status.iter().any(|range| range.contains(&status));
-        return if has_failed { Evidence::Failure } else { Evidence::Success };
+        return if failure_status.contains(status) { Evidence::Failure } else { Evidence::Success };
     }
     match ending.flags() {
         flags if flags & CLIENT_LEFT != 0 => Evidence::Nothing,

@@ -22,8 +22,8 @@ fn a_name_is_enough() {
     let rule = &config.rules[0];
     assert!(rule.matcher.is_everything());
     assert_eq!(
-        (rule.per, rule.status, &rule.failure_status[..]),
-        (Per::Cluster, 503, &[500..=500, 502..=504, 506..=599][..])
+        (rule.per, rule.status, rule.failure_status.to_string().as_str()),
+        (Per::Cluster, 503, "500, 502-504, 506-599")
     );
     let settings = rule.settings;
     assert_eq!((settings.consecutive, settings.window), (Some(5), Nanos::from_secs(60)));
@@ -48,14 +48,14 @@ fn everything_can_be_said() {
             "ratio": {"threshold": "12.5%", "min_requests": 20},
             "window": "10s", "open": {"time": "20m", "jitter": "0%"},
             "probes": {"at_once": 8, "successes": 3, "lease": "5s", "methods": "any"},
-            "failure_status": ["500", "502-504"], "status": 599
+            "failure_status": ["500", "502-504", "4xx"], "status": 599
         }]}"#,
     )
     .unwrap();
     let rule = &config.rules[0];
     assert_eq!(
-        (rule.settings.consecutive, &rule.failure_status[..]),
-        (None, &[500..=500, 502..=504][..])
+        (rule.settings.consecutive, rule.failure_status.to_string().as_str()),
+        (None, "4xx, 500, 502-504")
     );
     assert_eq!(rule.settings.open.max, Nanos::from_mins(20), "never less than the first opening");
     assert_eq!(
@@ -63,7 +63,7 @@ fn everything_can_be_said() {
         [
             "rule a.b-c_9, for path below /pay: a breaker per route opens after 12.5% failures of at least \
          20 requests in 10s, for 20m up to 20m, jitter 0%; closes after 3 successful probes, \
-         8 at a time, of any method, each out for at most 5s; failures are 500, 502-504; rejects with 599",
+         8 at a time, of any method, each out for at most 5s; failures are 4xx, 500, 502-504; rejects with 599",
             "room for 9 breakers",
             "requests whose breaker's state can not be told are rejected"
         ]
@@ -103,12 +103,12 @@ fn each_mistake_has_its_line() {
             "rules[0].open.max_time: found \"1m\", allowed at least the value of time, \"2m\"; raise it, or lower time",
         ),
         (
-            rule(r#""failure_status": ["5xx"]"#),
-            "rules[0].failure_status[0]: found \"5xx\", allowed a status or a range of them, \"500\" or \"500-599\"; write three digits, from 100 to 599",
+            rule(r#""failure_status": ["6xx"]"#),
+            "rules[0].failure_status[0]: found \"6xx\", allowed a status, a range or a class of them, such as 401, \"500-599\" or \"5xx\"; write a class as 1xx, 2xx, 3xx, 4xx or 5xx",
         ),
         (
             rule(r#""failure_status": ["599-500"]"#),
-            "rules[0].failure_status[0]: found \"599-500\", allowed a status or a range of them, \"500\" or \"500-599\"; write the lower status first",
+            "rules[0].failure_status[0]: found \"599-500\", allowed a status, a range or a class of them, such as 401, \"500-599\" or \"5xx\"; write the lower status first",
         ),
         (
             rule(r#""probes": {"at_once": 9}"#),

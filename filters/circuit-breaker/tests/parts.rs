@@ -1,9 +1,8 @@
 //! The parts of the machine, row by row: back-off, window, permits, evidence; the same on wasm32.
 #![cfg(test)]
 
-use std::ops::RangeInclusive;
-
 use kit::Nanos;
+use kit::status::Statuses;
 use kit::units::Ratio;
 use weir_circuit_breaker::Config;
 use weir_circuit_breaker::backoff::OpenTime;
@@ -85,7 +84,7 @@ impl Ending for Row {
 
 #[test]
 fn only_the_upstream_can_fail() {
-    let statuses: [RangeInclusive<u16>; 2] = [500..=503, 599..=599];
+    let statuses: Statuses = [500..=503, 599..=599].into_iter().collect();
     let rows = [
         (Row(0, "via_upstream", 200), Evidence::Success),
         (Row(0, "via_upstream", 429), Evidence::Success),

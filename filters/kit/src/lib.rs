@@ -23,6 +23,7 @@ pub mod operations;
 pub mod place;
 pub mod record;
 pub mod shared;
+pub mod status;
 pub mod table;
 pub mod target;
 pub mod throttle;

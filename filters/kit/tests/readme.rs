@@ -13,18 +13,19 @@ fn examples() -> Vec<&'static str> {
     after_fences.map(|rest| rest.split("```").next().unwrap_or_default()).collect()
 }
 
-fn read(fields: &mut Fields<'_>) -> [String; 3] {
+fn read(fields: &mut Fields<'_>) -> [String; 4] {
     let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
     let key = KeyTemplate::read(fields).unwrap_or_default();
     let access = fields.optional_object("operations", Access::read).unwrap_or_default();
-    [matcher.describe(), key.describe(), access.describe()]
+    let statuses = fields.optional_statuses("statuses", 1..=32).unwrap_or_default();
+    [matcher.describe(), key.describe(), access.describe(), statuses.to_string()]
 }
 
 #[test]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn every_example_is_accepted() {
     let examples = examples();
-    assert!(examples.len() >= 7, "{} examples", examples.len());
+    assert!(examples.len() >= 8, "{} examples", examples.len());
     for example in examples {
         if let Err(problems) = config::load("readme", example.as_bytes(), read) {
             panic!("{example}\n{problems}");

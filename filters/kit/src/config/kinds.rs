@@ -10,6 +10,7 @@ use super::json::whole;
 use super::quote::{found, quoted};
 use super::secret::Secret;
 use super::suggest::closest;
+use crate::status;
 use crate::units::{Bytes, Nanos, Ratio, UnitError};
 
 /// A kind of value.
@@ -270,6 +271,23 @@ impl<T, E: Display> Kind for Parsed<'_, T, E> {
     fn read(&self, value: &Value) -> Result<T, Wrong> {
         let text = value.as_str().ok_or_else(|| Wrong::kind(value, "give a text in quotes"))?;
         (self.parse)(text).map_err(|error| Wrong::kind(value, error.to_string()))
+    }
+}
+
+/// A status, a range or a class of them.
+pub(super) struct Codes;
+
+impl Kind for Codes {
+    type Out = RangeInclusive<u16>;
+
+    fn allowed(&self) -> String {
+        status::STATUS_FORMS.to_owned()
+    }
+
+    fn read(&self, value: &Value) -> Result<RangeInclusive<u16>, Wrong> {
+        let digits = whole(value).map(|number| number.to_string());
+        let text = value.as_str().or(digits.as_deref()).unwrap_or_default();
+        status::parse(text).map_err(|error| Wrong::kind(value, error.to_string()))
     }
 }
 

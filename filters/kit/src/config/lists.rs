@@ -7,9 +7,13 @@ use std::slice;
 use serde_json::Value;
 
 use super::fields::{Fields, MAX_TEXT, report};
-use super::kinds::{Choice, Integer, Kind, Parsed, Quantity, Text};
+use super::kinds::{Choice, Codes, Integer, Kind, Parsed, Quantity, Text};
 use super::quote::{entry_path, found};
+use crate::status::Statuses;
 use crate::units::{Bytes, Nanos};
+
+/// Whether a value that is no list counts as a list of one.
+type IsOne = fn(&Value) -> bool;
 
 /// A required and an optional getter for a list of one kind of value.
 macro_rules! lists {
@@ -21,7 +25,7 @@ macro_rules! lists {
             counts: RangeInclusive<usize>
             $(, $arg: $ty)*
         ) -> Vec<$out> {
-            self.list(name, &counts, &$kind, false)
+            self.list(name, &counts, &$kind, None)
         }
 
         $(#[doc = $doc])*
@@ -33,7 +37,7 @@ macro_rules! lists {
             counts: RangeInclusive<usize>
             $(, $arg: $ty)*
         ) -> Option<Vec<$out>> {
-            self.optional_list(name, &counts, &$kind, false)
+            self.optional_list(name, &counts, &$kind, None)
         }
     };
 }
@@ -67,7 +71,7 @@ impl Fields<'_> {
     where
         N: Copy + Display + PartialOrd + TryFrom<i128> + TryInto<i128>,
     {
-        self.optional_list(name, &counts, &Integer(range), false)
+        self.optional_list(name, &counts, &Integer(range), None)
     }
 
     /// A list of words of `table`.
@@ -79,7 +83,7 @@ impl Fields<'_> {
         counts: RangeInclusive<usize>,
         table: &[(&str, T)],
     ) -> Option<Vec<T>> {
-        self.optional_list(name, &counts, &Choice(table), false)
+        self.optional_list(name, &counts, &Choice(table), None)
     }
 
     /// A list of texts of a form of the caller's own, as [`Fields::parsed`].
@@ -92,7 +96,7 @@ impl Fields<'_> {
         allowed: &str,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<Vec<T>> {
-        self.optional_list(name, &counts, &Parsed { allowed, parse: &parse }, false)
+        self.optional_list(name, &counts, &Parsed { allowed, parse: &parse }, None)
     }
 
     /// One text, or a list of them.
@@ -101,7 +105,7 @@ impl Fields<'_> {
         name: &'static str,
         counts: RangeInclusive<usize>,
     ) -> Vec<String> {
-        self.list(name, &counts, &Text(1..=MAX_TEXT), true)
+        self.list(name, &counts, &Text(1..=MAX_TEXT), Some(Value::is_string))
     }
 
     /// One text, or a list of them.
@@ -112,7 +116,7 @@ impl Fields<'_> {
         name: &'static str,
         counts: RangeInclusive<usize>,
     ) -> Option<Vec<String>> {
-        self.optional_list(name, &counts, &Text(1..=MAX_TEXT), true)
+        self.optional_list(name, &counts, &Text(1..=MAX_TEXT), Some(Value::is_string))
     }
 
     /// One text or a list of them, each of a form of the caller's own, as [`Fields::parsed`].
@@ -125,7 +129,25 @@ impl Fields<'_> {
         allowed: &str,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<Vec<T>> {
-        self.optional_list(name, &counts, &Parsed { allowed, parse: &parse }, true)
+        self.optional_list(
+            name,
+            &counts,
+            &Parsed { allowed, parse: &parse },
+            Some(Value::is_string),
+        )
+    }
+
+    /// A set of statuses: a list of whole numbers, ranges and classes, or one of them.
+    ///
+    /// `None` if the field is absent, or neither.
+    pub fn optional_statuses(
+        &mut self,
+        name: &'static str,
+        counts: RangeInclusive<usize>,
+    ) -> Option<Statuses> {
+        let one: IsOne = |value| value.is_string() || value.is_number();
+        let ranges = self.optional_list(name, &counts, &Codes, Some(one))?;
+        Some(ranges.into_iter().collect())
     }
 
     fn list<K: Kind>(
@@ -133,12 +155,12 @@ impl Fields<'_> {
         name: &'static str,
         counts: &RangeInclusive<usize>,
         kind: &K,
-        one_too: bool,
+        one: Option<IsOne>,
     ) -> Vec<K::Out> {
         if !self.has(name) {
-            self.missing(name, &list_of(kind, one_too));
+            self.missing(name, &list_of(kind, one.is_some()));
         }
-        self.optional_list(name, counts, kind, one_too).unwrap_or_default()
+        self.optional_list(name, counts, kind, one).unwrap_or_default()
     }
 
     fn optional_list<K: Kind>(
@@ -146,12 +168,12 @@ impl Fields<'_> {
         name: &'static str,
         counts: &RangeInclusive<usize>,
         kind: &K,
-        one_too: bool,
+        one: Option<IsOne>,
     ) -> Option<Vec<K::Out>> {
         let own_path = self.path(name);
-        let one = if one_too { Value::is_string } else { |_: &Value| false };
-        let list = self.ask_list(name, counts, &list_of(kind, one_too), one)?;
-        let single = one_too && self.object.get(name).is_some_and(|value| !value.is_array());
+        let allowed = list_of(kind, one.is_some());
+        let list = self.ask_list(name, counts, &allowed, one.unwrap_or(|_| false))?;
+        let single = self.object.get(name).is_some_and(|value| !value.is_array());
         let mut out = Vec::with_capacity(list.len());
         for (idx, entry) in list.iter().enumerate() {
             match kind.read(entry) {
@@ -173,7 +195,7 @@ impl<'a> Fields<'a> {
         name: &'static str,
         counts: &RangeInclusive<usize>,
         allowed: &str,
-        one: fn(&Value) -> bool,
+        one: IsOne,
     ) -> Option<&'a [Value]> {
         let remedy = self.take_remedy();
         self.ask(name)?;
