@@ -36,6 +36,7 @@
 //! # Ok::<(), config::Problems>(())
 //! ```
 
+mod any;
 mod fields;
 mod json;
 mod kinds;
