@@ -14,11 +14,15 @@
 
 mod part;
 mod read;
+mod readable;
+mod source;
 
 use std::fmt;
 
 use crate::exchange::Exchange;
-use part::{Part, Prefixes};
+use part::{Given, Part, Prefixes};
+pub use readable::{readable, readable_with};
+pub use source::Source;
 
 /// A compiled `key`; the default counts by the client's address.
 ///
@@ -89,9 +93,21 @@ impl KeyTemplate {
     /// different keys; put your rule's number in front, so that rules do not share keys.
     /// At most 64 KiB: a value beyond 8 KiB, like an empty one, counts as missing.
     pub fn build(&self, x: &dyn Exchange, out: &mut Vec<u8>) -> KeyOutcome {
+        self.build_with(x, &|_| None, out)
+    }
+
+    /// As [`KeyTemplate::build`], for a template read with [`KeyTemplate::read_with`]: `given` has the value for each
+    /// of its words, or none, which is missing like any other part.
+    pub fn build_with<'v>(
+        &self,
+        x: &dyn Exchange,
+        given: &dyn Fn(&str) -> Option<&'v [u8]>,
+        out: &mut Vec<u8>,
+    ) -> KeyOutcome {
+        let given: Given<'_, 'v> = given;
         let start = out.len();
         out.push(form::WHOLE);
-        if self.parts.iter().all(|part| part.append(x, out).is_some()) {
+        if self.parts.iter().all(|part| part.append(x, given, out).is_some()) {
             return KeyOutcome::Key;
         }
         out.truncate(start);
@@ -101,7 +117,7 @@ impl KeyTemplate {
             OnMissing::Anonymous => out.push(form::ANONYMOUS),
             OnMissing::Address => {
                 out.push(form::ADDRESS);
-                if Part::Address(self.prefixes()).append(x, out).is_none() {
+                if Part::Address(self.prefixes()).append(x, given, out).is_none() {
                     out.truncate(start);
                     out.push(form::ANONYMOUS);
                 }

@@ -10,6 +10,7 @@
 //! `host` compiles only for wasm32 and only with the feature of that name.
 
 pub mod callbacks;
+mod claims;
 pub mod config;
 pub mod exchange;
 pub mod filter;

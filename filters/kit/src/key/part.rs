@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::claims;
 use crate::config::quoted;
 use crate::exchange::{Attribute, Exchange};
 use crate::net::{client_address, masked};
@@ -32,13 +33,28 @@ pub(super) enum Part {
     Path,
     /// The name of the route, virtual host or cluster.
     Named(Attribute),
+    /// What the filter itself gives under a word, by its place among those that it gives.
+    Given(usize, &'static str),
 }
+
+/// How a filter gives its own parts: the value for a word.
+pub(super) type Given<'f, 'v> = &'f dyn Fn(&str) -> Option<&'v [u8]>;
+
+/// Bytes in front of the value of each part: kind and length.
+pub(super) const HEADER_SIZE: usize = 5;
 
 /// How many leading bits of an address make one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Prefixes {
     pub(super) v4: u32,
     pub(super) v6: u32,
+}
+
+impl Prefixes {
+    /// The network of an address: its first address.
+    pub(super) fn network(self, address: IpAddr) -> IpAddr {
+        masked(address, if address.is_ipv4() { self.v4 } else { self.v6 })
+    }
 }
 
 /// IPv4 whole; IPv6 by /64, the smallest network that a subscriber gets (RFC 6177) and all of whose
@@ -49,24 +65,26 @@ impl Default for Prefixes {
     }
 }
 
+/// The kind of the first part that the filter gives; the others follow.
+pub(super) const GIVEN: u8 = 64;
+
 /// The longest value in bytes that names somebody: with room for the longest cookies and tokens in use,
 /// and cheap to copy and to hash whatever a client sends.
 pub(super) const MAX_VALUE: usize = 8_192;
 
 impl Part {
     /// Appends kind, length and bytes; `None`, with `out` in any state, if the request lacks the part.
-    pub(super) fn append(&self, x: &dyn Exchange, out: &mut Vec<u8>) -> Option<()> {
+    pub(super) fn append(
+        &self,
+        x: &dyn Exchange,
+        given: Given<'_, '_>,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
         let tag = self.tag();
         match self {
-            Self::Address(prefixes) => match client_address(x)? {
-                v4 @ IpAddr::V4(_) => match masked(v4, prefixes.v4) {
-                    IpAddr::V4(v4) => push(out, tag, &v4.octets()),
-                    IpAddr::V6(_) => None,
-                },
-                v6 @ IpAddr::V6(_) => match masked(v6, prefixes.v6) {
-                    IpAddr::V6(v6) => push(out, tag, &v6.octets()),
-                    IpAddr::V4(_) => None,
-                },
+            Self::Address(prefixes) => match prefixes.network(client_address(x)?) {
+                IpAddr::V4(v4) => push(out, tag, &v4.octets()),
+                IpAddr::V6(v6) => push(out, tag, &v6.octets()),
             },
             Self::Field(place, name) => {
                 let mut pushed = None;
@@ -101,6 +119,7 @@ impl Part {
                 push(out, tag, target::canonical_path(path).as_bytes())
             }
             Self::Named(attribute) => push(out, tag, &x.attribute(*attribute)?),
+            Self::Given(_, word) => push(out, tag, given(word)?),
         }
     }
 
@@ -131,6 +150,7 @@ impl Part {
             Self::Named(Attribute::RouteName) => 12,
             Self::Named(Attribute::VirtualHost) => 13,
             Self::Named(_) => 14,
+            Self::Given(idx, _) => GIVEN.saturating_add(u8::try_from(*idx).unwrap_or(u8::MAX)),
         }
     }
 }
@@ -162,8 +182,7 @@ impl fmt::Display for Part {
             }
             Self::Field(place, name) => write!(f, "{} {name}", place.word()),
             Self::PathSegment(idx) => write!(f, "path segment {idx}"),
-            // After `metadata`, `filter_metadata`, the namespace and the payload key.
-            Self::Claim(path) => write!(f, "claim {}", path.get(4..).unwrap_or_default().join(".")),
+            Self::Claim(path) => write!(f, "claim {}", claims::words(path)),
             Self::Property(path) => write!(f, "property {}", path.join(".")),
             Self::Constant(value) => write!(f, "constant {}", quoted(value)),
             Self::Method => f.write_str("method"),
@@ -172,6 +191,7 @@ impl fmt::Display for Part {
             Self::Named(Attribute::RouteName) => f.write_str("route"),
             Self::Named(Attribute::VirtualHost) => f.write_str("virtual host"),
             Self::Named(_) => f.write_str("cluster"),
+            Self::Given(_, word) => f.write_str(word),
         }
     }
 }

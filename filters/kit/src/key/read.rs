@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::part::{Part, Prefixes};
 use super::{KeyTemplate, OnMissing};
+use crate::claims::{self, DEPTH};
 use crate::config::Fields;
 use crate::exchange::Attribute;
 use crate::place::{NameError, Place};
@@ -11,17 +12,10 @@ use crate::place::{NameError, Place};
 /// How many parts a key may have.
 const PARTS: RangeInclusive<usize> = 1..=8;
 
-/// The deepest path of a property or claim.
-const DEPTH: RangeInclusive<usize> = 1..=8;
-
 /// The last path segment that can be named; each request may have to walk so far.
 const MAX_SEGMENT: usize = 31;
 
-/// Where Envoy's JWT filter puts the claims, unless the operator names another place.
-const JWT_NAMESPACE: &str = "envoy.filters.http.jwt_authn";
-const JWT_PAYLOAD: &str = "jwt_payload";
-
-const FORMS: &str = "a part such as \"address\", \"header:x-api-key\" or {\"part\": \"claim\", \"path\": [\"sub\"]}";
+pub(super) const FORMS: &str = "a part such as \"address\", \"header:x-api-key\" or {\"part\": \"claim\", \"path\": [\"sub\"]}";
 
 const ON_MISSING: [(&str, OnMissing); 4] = [
     ("anonymous", OnMissing::Anonymous),
@@ -36,17 +30,44 @@ impl KeyTemplate {
     /// Callers choose what that means: `KeyTemplate::read(fields).unwrap_or_default()` counts by address.
     /// Problems are recorded in `fields`; what comes back then is never used.
     pub fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let parts = fields.optional_parsed_or_objects("key", PARTS, FORMS, short, long);
+        Self::read_with(fields, &[])
+    }
+
+    /// As [`KeyTemplate::read`], with further parts that the filter itself gives: `"consumer"` or
+    /// `{"part": "consumer"}` for a `given` word. Use [`KeyTemplate::build_with`] then.
+    pub fn read_with(fields: &mut Fields<'_>, given: &[&'static str]) -> Option<Self> {
+        let kinds = kinds(given);
+        let parts = fields.optional_parsed_or_objects(
+            "key",
+            PARTS,
+            FORMS,
+            |text| short(text, &kinds),
+            |fields| long(fields, &kinds),
+        );
         let on_missing = fields.optional_choice("on_missing", &ON_MISSING);
         Some(Self { parts: parts?, on_missing: on_missing.unwrap_or_default() })
     }
 }
 
+/// The words of a configuration, and what they are about.
+pub(super) type Kinds = Vec<(&'static str, Kind)>;
+
+/// All parts of a key, and those that the filter gives.
+fn kinds(given: &[&'static str]) -> Kinds {
+    let given = given.iter().enumerate().map(|(idx, word)| (*word, Kind::Given(idx)));
+    KINDS.into_iter().chain(given).collect()
+}
+
+/// All parts that depend on the request.
+pub(super) fn kinds_of_request() -> Kinds {
+    KINDS.into_iter().filter(|(_, kind)| !matches!(kind, Kind::Constant)).collect()
+}
+
 /// Why a text is no part of a key; its `Display` tells how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum PartError {
-    #[error("write one of {WORDS}")]
-    Unknown,
+pub(super) enum PartError {
+    #[error("write one of {0}")]
+    Unknown(String),
     #[error("add what it is called, as in \"{0}:…\"")]
     NoName(&'static str),
     #[error("remove what follows the colon")]
@@ -59,12 +80,9 @@ enum PartError {
     Name(#[from] NameError),
 }
 
-const WORDS: &str = "address, header:NAME, cookie:NAME, query:NAME, path_segment:NUMBER, claim:NAME, \
-    constant:TEXT, method, host, path, route, virtual_host, cluster";
-
 /// Which part an object or a text is about.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Address,
     Field(Place),
     PathSegment,
@@ -72,11 +90,13 @@ enum Kind {
     Property,
     Constant,
     Bare(Bare),
+    /// The filter's own, by its place among those that it gives.
+    Given(usize),
 }
 
 /// A part without any setting.
 #[derive(Clone, Copy)]
-enum Bare {
+pub(super) enum Bare {
     Method,
     Host,
     Path,
@@ -111,18 +131,42 @@ impl Bare {
     }
 }
 
+impl Kind {
+    /// The short form of a part with this word, if it has one.
+    fn form(self, word: &str) -> Option<String> {
+        match self {
+            Self::Property => None,
+            Self::Address | Self::Bare(_) | Self::Given(_) => Some(word.to_owned()),
+            Self::Field(_) | Self::Claim => Some(format!("{word}:NAME")),
+            Self::PathSegment => Some(format!("{word}:NUMBER")),
+            Self::Constant => Some(format!("{word}:TEXT")),
+        }
+    }
+}
+
+fn forms(kinds: &Kinds) -> String {
+    let forms: Vec<String> = kinds.iter().filter_map(|(word, kind)| kind.form(word)).collect();
+    forms.join(", ")
+}
+
 /// A part in its short form: a word, or a word, a colon and a name.
-fn short(text: &str) -> Result<Part, PartError> {
+pub(super) fn short(text: &str, kinds: &Kinds) -> Result<Part, PartError> {
     let (typed, name) = match text.split_once(':') {
         Some((word, name)) => (word, Some(name)),
         None => (text, None),
     };
-    let (word, kind) = KINDS.iter().find(|(word, _)| *word == typed).ok_or(PartError::Unknown)?;
+    let (word, kind) = kinds
+        .iter()
+        .find(|(word, _)| *word == typed)
+        .ok_or_else(|| PartError::Unknown(forms(kinds)))?;
     let named = || name.filter(|name| !name.is_empty()).ok_or(PartError::NoName(word));
     match kind {
-        Kind::Address | Kind::Bare(_) if name.is_some() => Err(PartError::NoNameWanted),
+        Kind::Address | Kind::Bare(_) | Kind::Given(_) if name.is_some() => {
+            Err(PartError::NoNameWanted)
+        }
         Kind::Address => Ok(Part::Address(Prefixes::default())),
         Kind::Bare(bare) => Ok(bare.part()),
+        Kind::Given(idx) => Ok(Part::Given(*idx, word)),
         Kind::Field(place) => Ok(Part::Field(*place, place.parse_name(named()?)?)),
         Kind::PathSegment => {
             let digits = named()?;
@@ -130,52 +174,41 @@ fn short(text: &str) -> Result<Part, PartError> {
             let idx = digits.parse().ok().filter(|idx| is_number && *idx <= MAX_SEGMENT);
             idx.map(Part::PathSegment).ok_or(PartError::Segment)
         }
-        Kind::Claim => Ok(claim(JWT_NAMESPACE, JWT_PAYLOAD, [named()?.to_owned()])),
+        Kind::Claim => Ok(Part::Claim(claims::named(named()?))),
         Kind::Property => Err(PartError::Property),
         Kind::Constant => Ok(Part::Constant(named()?.into())),
     }
 }
 
 /// A part in its long form: an object with the field `part` and the part's own.
-fn long(fields: &mut Fields<'_>) -> Option<Part> {
-    let words = KINDS.map(|(word, kind)| (word, Some(kind)));
-    match fields.choice("part", &words) {
-        Some(Kind::Address) => {
+pub(super) fn long(fields: &mut Fields<'_>, kinds: &Kinds) -> Option<Part> {
+    let words: Vec<(&str, Option<(&str, Kind)>)> =
+        kinds.iter().map(|(word, kind)| (*word, Some((*word, *kind)))).collect();
+    let Some((word, kind)) = fields.choice("part", &words) else {
+        fields.know(&["name", "index", "path", "namespace", "payload", "value"]);
+        fields.know(&["ipv4_prefix", "ipv6_prefix"]);
+        return None;
+    };
+    match kind {
+        Kind::Address => {
             let whole = Prefixes::default();
             let v4 = fields.optional_integer("ipv4_prefix", 8_u32..=32).unwrap_or(whole.v4);
             let v6 = fields.optional_integer("ipv6_prefix", 16_u32..=128).unwrap_or(whole.v6);
             Some(Part::Address(Prefixes { v4, v6 }))
         }
-        Some(Kind::Field(place)) => {
+        Kind::Field(place) => {
             let allowed = format!("a {} name", place.word());
             let name = fields.parsed("name", &allowed, |text| place.parse_name(text))?;
             Some(Part::Field(place, name))
         }
-        Some(Kind::PathSegment) => {
-            Some(Part::PathSegment(fields.integer("index", 0..=MAX_SEGMENT)))
-        }
-        Some(Kind::Claim) => {
-            let path = fields.one_or_many("path", DEPTH);
-            let namespace = fields.optional_text("namespace");
-            let payload = fields.optional_text("payload");
-            let namespace = namespace.as_deref().unwrap_or(JWT_NAMESPACE);
-            Some(claim(namespace, payload.as_deref().unwrap_or(JWT_PAYLOAD), path))
-        }
-        Some(Kind::Property) => {
+        Kind::PathSegment => Some(Part::PathSegment(fields.integer("index", 0..=MAX_SEGMENT))),
+        Kind::Claim => Some(Part::Claim(claims::read(fields))),
+        Kind::Property => {
             let path = fields.one_or_many("path", DEPTH);
             Some(Part::Property(path.into_iter().map(String::into_boxed_str).collect()))
         }
-        Some(Kind::Constant) => Some(Part::Constant(fields.text("value").into())),
-        Some(Kind::Bare(bare)) => Some(bare.part()),
-        None => {
-            fields.know(&["name", "index", "path", "namespace", "payload", "value"]);
-            fields.know(&["ipv4_prefix", "ipv6_prefix"]);
-            None
-        }
+        Kind::Constant => Some(Part::Constant(fields.text("value").into())),
+        Kind::Bare(bare) => Some(bare.part()),
+        Kind::Given(idx) => Some(Part::Given(idx, word)),
     }
-}
-
-fn claim(namespace: &str, payload: &str, path: impl IntoIterator<Item = String>) -> Part {
-    let root = ["metadata", "filter_metadata", namespace, payload].map(Box::from);
-    Part::Claim(root.into_iter().chain(path.into_iter().map(String::into_boxed_str)).collect())
 }

@@ -5,8 +5,11 @@ use crate::config;
 use crate::exchange::Attribute;
 use crate::fake::{FakeExchange, FakeHost};
 
+mod given;
 mod laws;
 mod messages;
+mod shown;
+mod sources;
 
 fn read(rule: &Value) -> Result<KeyTemplate, config::Problems> {
     config::read("test", rule, |fields| KeyTemplate::read(fields).unwrap_or_default())
