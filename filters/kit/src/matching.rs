@@ -12,6 +12,7 @@
 //!
 //! Deliberately absent: nesting deeper than one level. Rules that need it are several rules.
 
+mod claim;
 mod condition;
 mod host;
 mod metadata;
@@ -20,6 +21,7 @@ mod path;
 mod read;
 mod regex;
 mod text;
+mod value;
 
 use std::fmt;
 
@@ -31,9 +33,9 @@ pub(crate) use path::{is_below, literal as parse_path};
 ///
 /// **Cost**: request headers (one host call for all matchers of an exchange) if it has conditions on
 /// methods, hosts, paths, headers, queries or cookies; one call for each of route name, virtual host, cluster
-/// and source that it names (once per exchange, whoever asks); one for each entry of `route_metadata` at each
-/// question. Conditions behind one that fails cost nothing.
-/// It allocates only for metadata, for an escaped path and for an encoded query parameter that it names.
+/// and source that it names (once per exchange, whoever asks); one for each entry of `route_metadata` and
+/// `claims` at each question. Conditions behind one that fails cost nothing.
+/// It allocates only for metadata and claims, for an escaped path and for an encoded query parameter that it names.
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
     all: AllOf,

@@ -25,7 +25,7 @@ fn read(fields: &mut Fields<'_>) -> [String; 4] {
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn every_example_is_accepted() {
     let examples = examples();
-    assert!(examples.len() >= 8, "{} examples", examples.len());
+    assert!(examples.len() >= 9, "{} examples", examples.len());
     for example in examples {
         if let Err(problems) = config::load("readme", example.as_bytes(), read) {
             panic!("{example}\n{problems}");

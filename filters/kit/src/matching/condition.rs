@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::claim::ClaimCondition;
 use super::host::HostPattern;
 use super::metadata::RouteMetadata;
 use super::name::NamePattern;
@@ -29,6 +30,8 @@ pub(super) enum Condition {
     Source(Vec<Net>),
     /// Something that the route carries.
     RouteMetadata(RouteMetadata),
+    /// A claim of a verified token.
+    Claim(ClaimCondition),
 }
 
 impl Condition {
@@ -43,7 +46,7 @@ impl Condition {
             Self::Path(_) | Self::Text(_) => 4,
             Self::Named(..) => 5,
             Self::Source(_) => 6,
-            Self::RouteMetadata(_) => 7,
+            Self::RouteMetadata(_) | Self::Claim(_) => 7,
         }
     }
 
@@ -68,6 +71,7 @@ impl Condition {
             Self::Source(nets) => client_address(x)
                 .is_some_and(|address| nets.iter().any(|net| net.contains(address))),
             Self::RouteMetadata(metadata) => metadata.holds(x),
+            Self::Claim(claim) => claim.holds(x),
         }
     }
 }
@@ -94,6 +98,7 @@ impl fmt::Display for Condition {
                 write_list(f, nets, " or ")
             }
             Self::RouteMetadata(metadata) => write!(f, "route metadata {metadata}"),
+            Self::Claim(claim) => write!(f, "{claim}"),
         }
     }
 }

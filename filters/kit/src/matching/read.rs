@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::claim::ClaimCondition;
 use super::condition::Condition;
 use super::host::{HOST_FORMS, HostPattern};
 use super::metadata::RouteMetadata;
@@ -67,6 +68,8 @@ fn conditions(fields: &mut Fields<'_>) -> Vec<Condition> {
     }
     let metadata = fields.optional_objects("route_metadata", ENTRIES, RouteMetadata::read);
     all.extend(metadata.into_iter().flatten().flatten().map(Condition::RouteMetadata));
+    let claims = fields.optional_objects("claims", ENTRIES, ClaimCondition::read);
+    all.extend(claims.into_iter().flatten().flatten().map(Condition::Claim));
     let source = fields.optional_one_or_many_parsed("source", ENTRIES, NET_FORMS, str::parse);
     all.extend(source.map(Condition::Source));
     all

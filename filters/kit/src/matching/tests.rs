@@ -5,6 +5,7 @@ use crate::config;
 use crate::exchange::Attribute;
 use crate::fake::{FakeExchange, FakeHost};
 
+mod claims;
 mod costs;
 mod laws;
 mod messages;
@@ -36,6 +37,10 @@ fn request() -> FakeExchange {
         .with_attribute(Attribute::Cluster, b"users")
         .with_property(&["xds", "route_metadata", "filter_metadata", "weir", "tier"], b"gold")
         .with_property(&["xds", "route_metadata", "filter_metadata", "weir", "a", "b"], &[1])
+        .with_property(
+            &["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "jwt_payload", "role"],
+            b"admin",
+        )
 }
 
 /// Each rule, and whether it matches [`request`].
@@ -101,6 +106,11 @@ fn rows() -> Vec<(Value, bool)> {
             false,
         ),
         (json!({"route_metadata": [{"namespace": "weir", "path": ["c"], "exact": ""}]}), false),
+        (json!({"claims": [{"path": "role", "exact": "admin"}]}), true),
+        (json!({"claims": [{"path": "role", "exact": "user"}]}), false),
+        (json!({"claims": [{"path": ["role"], "present": true}]}), true),
+        (json!({"claims": [{"path": "none", "present": true}]}), false),
+        (json!({"claims": [{"path": "none", "exact": "x", "not": true}]}), true),
         (json!({"source": ["10.0.0.0/8", "2001:db8::/32"]}), true),
         (json!({"source": "10.0.0.0/8"}), false),
         (json!({"methods": "GET", "hosts": "other.com"}), false),

@@ -68,6 +68,10 @@ fn a_rule_fetches_only_what_it_needs_to_know() {
         // A cheap condition that fails saves the dear ones, wherever it is written.
         (json!({"route_metadata": metadata, "source": "::/0", "methods": "POST"}), &["Request"]),
         (json!({"route_metadata": metadata, "clusters": "orders"}), &["Cluster"]),
+        (
+            json!({"claims": [{"path": "a", "exact": "x"}, {"path": "b", "exact": "x"}]}),
+            &["metadata|filter_metadata|envoy.filters.http.jwt_authn|jwt_payload|a"],
+        ),
         (json!({"any": [{"clusters": "users"}], "methods": "POST"}), &["Request"]),
         (
             json!({"route_metadata": metadata, "source": "::/0", "methods": "GET", "clusters": "users"}),

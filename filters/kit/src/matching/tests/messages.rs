@@ -42,6 +42,14 @@ fn a_rule_describes_itself() {
             "query access_token not (text not shown)",
         ),
         (json!({"not": {"methods": "GET"}}), "not (method GET)"),
+        (
+            json!({"claims": [{"path": ["realm", "role"], "exact": "admin"}, {"path": "x", "present": false}]}),
+            "claim realm.role = \"admin\" and claim x not present",
+        ),
+        (
+            json!({"claims": [{"path": "session_id", "prefix": "s3cret"}]}),
+            "claim session_id (text not shown)",
+        ),
     ] {
         assert_eq!(matcher(&rule).describe(), words);
     }
@@ -149,6 +157,18 @@ fn each_mistake_says_where_what_and_how() {
             r#"not: found no condition, allowed at least one; add one, such as "methods""#,
         ),
         (json!({"header": []}), r#"header: unknown field; did you mean "headers"?"#),
+        (
+            json!({"claims": [{"exact": "x"}]}),
+            "claims[0].path: found nothing, allowed a list of entries, each a text of 1 to 4096 bytes, or one without a list; add this field",
+        ),
+        (
+            json!({"claims": [{"path": "p"}]}),
+            "claims[0]: found none of them, allowed exactly one of exact, prefix, suffix, contains, regex, present; add one",
+        ),
+        (
+            json!({"claims": [{"path": "p", "name": "p", "exact": "x"}]}),
+            "claims[0].name: unknown field; remove it, the fields here are path, namespace, payload, exact, prefix, suffix, contains, regex, present, not",
+        ),
         (
             json!({"route_metadata": [{"namespace": "n", "path": "p"}]}),
             "route_metadata[0]: found none of them, allowed exactly one of exact, flag; add one",
