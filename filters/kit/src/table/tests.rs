@@ -2,11 +2,7 @@ use super::*;
 use crate::fake::FakeHost;
 use crate::hash::Secret;
 
-#[cfg(not(target_arch = "wasm32"))]
 mod laws;
-
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// An instant until which the entry says something: as many bytes as configured, little-endian.
 ///
@@ -62,6 +58,7 @@ fn store(table: &Table<Until>, host: &FakeHost, key: u64, until: u64, now: u64) 
 }
 
 #[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn keeps_updates_and_forgets() {
     let (host, table) = (FakeHost::default(), Table::new("t", 100, UNTIL));
     table.prepare(&host).unwrap();
@@ -74,6 +71,7 @@ fn keeps_updates_and_forgets() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn a_full_bucket_gives_up_the_entry_of_least_loss() {
     let (host, table) = (FakeHost::default(), Table::new("t", 8, UNTIL));
     for key in 0..8 {
@@ -87,6 +85,7 @@ fn a_full_bucket_gives_up_the_entry_of_least_loss() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn no_update_is_lost_to_a_conflict() {
     let (host, table) = (FakeHost::default(), Table::new("t", 8, UNTIL));
     store(&table, &host, 1, 1, 0);
@@ -101,6 +100,7 @@ fn no_update_is_lost_to_a_conflict() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn a_bucket_that_is_not_of_this_layout_starts_afresh_and_says_why() {
     let (host, table) = (FakeHost::default(), Table::new("t", 8, UNTIL));
     let mut longer = vec![0; BUCKET + 1];
@@ -125,6 +125,7 @@ fn a_bucket_that_is_not_of_this_layout_starts_afresh_and_says_why() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn an_entry_that_cannot_be_read_is_told_and_starts_afresh_alone() {
     let (host, table) = (FakeHost::default(), Table::new("t", 8, UNTIL));
     store(&table, &host, 1, u64::MAX, 0);
@@ -137,6 +138,7 @@ fn an_entry_that_cannot_be_read_is_told_and_starts_afresh_alone() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn size_and_version_are_those_that_were_configured() {
     let host = FakeHost::default();
     for (version, size) in [(1, 1), (u32::MAX, 3), (0, 5)] {
@@ -153,6 +155,7 @@ fn size_and_version_are_those_that_were_configured() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn clearing_forgets_every_entry_and_costs_one_set_per_bucket() {
     let (host, table) = (FakeHost::default(), Table::new("t", 80, UNTIL));
     table.prepare(&host).unwrap();
@@ -168,6 +171,7 @@ fn clearing_forgets_every_entry_and_costs_one_set_per_bucket() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn an_update_costs_one_get_and_one_set() {
     let (host, table) = (FakeHost::default(), Table::new("t", 8, UNTIL));
     for key in [1, 1, 2] {
@@ -181,6 +185,7 @@ fn an_update_costs_one_get_and_one_set() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn preparing_twice_changes_nothing_and_asks_little() {
     let (host, table) = (FakeHost::default(), Table::new("t", 1000, UNTIL));
     table.prepare(&host).unwrap();

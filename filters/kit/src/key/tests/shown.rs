@@ -1,6 +1,5 @@
 //! Keys in operators' words.
 
-#[cfg(not(target_arch = "wasm32"))]
 use proptest::prelude::*;
 
 use super::*;
@@ -87,7 +86,6 @@ fn what_is_no_key_is_called_so() {
     assert_eq!(readable(&whole(&[(9, &b"a"[..]); 8])).matches("method").count(), 8);
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 proptest! {
     #[test]
     fn whatever_comes_is_short_and_printable(
