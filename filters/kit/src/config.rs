@@ -37,6 +37,7 @@
 //! ```
 
 mod any;
+mod digest;
 mod fields;
 mod json;
 mod kinds;

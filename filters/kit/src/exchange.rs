@@ -119,6 +119,11 @@ pub enum Attribute {
     ResponseBytes,
     /// The upstream host's address, if one was chosen.
     UpstreamAddress,
+    /// Bytes of the request's body: what `content-length` says, else what has come;
+    /// absent if it says no number. A body that was cut off is smaller than announced.
+    RequestBodyBytes,
+    /// Bytes of the response's body that were sent.
+    ResponseBodyBytes,
 }
 
 impl Attribute {
@@ -136,11 +141,13 @@ impl Attribute {
             Self::RequestBytes => "request\0total_size",
             Self::ResponseBytes => "response\0total_size",
             Self::UpstreamAddress => "upstream\0address",
+            Self::RequestBodyBytes => "request\0size",
+            Self::ResponseBodyBytes => "response\0size",
         }
     }
 
     /// How many attributes there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 13;
 
     /// How many of them, the first ones, stay the same from the request headers on:
     /// one reading of these serves all filters and phases.

@@ -1,12 +1,13 @@
 //! Reads objects, lists of objects, and maps whose names the operator chooses.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
 use super::fields::{Fields, MAX_TEXT, read_object, report};
-use super::kinds::{Kind, Text};
+use super::kinds::{Integer, Kind, Text};
 use super::problems::Problems;
 use super::quote::{entries, entry_path, field_path, found};
 
@@ -131,6 +132,32 @@ impl Fields<'_> {
         }
         Some(texts)
     }
+
+    /// Whole numbers in `range` by names that the operator chooses, in the order of the names.
+    ///
+    /// `None` if the field is absent, or no object.
+    pub fn optional_map_of_integers<N>(
+        &mut self,
+        name: &'static str,
+        counts: RangeInclusive<usize>,
+        range: RangeInclusive<N>,
+    ) -> Option<BTreeMap<String, N>>
+    where
+        N: Copy + Display + PartialOrd + TryFrom<i128> + TryInto<i128>,
+    {
+        let path = self.path(name);
+        let kind = Integer(range);
+        let mut numbers = BTreeMap::new();
+        for (key, entry) in self.ask_map(name, &counts)? {
+            match kind.read(entry) {
+                Ok(number) => {
+                    numbers.insert(key.clone(), number);
+                }
+                Err(wrong) => report(self.problems, &field_path(&path, key), &kind, wrong, None),
+            }
+        }
+        Some(numbers)
+    }
 }
 
 impl<'a> Fields<'a> {
@@ -198,4 +225,30 @@ impl<'a> Fields<'a> {
 fn not_an_object(problems: &mut Problems, path: &str, value: &Value) {
     let found = found(value);
     problems.add(path, format_args!("found {found}, allowed an object; put the fields in {{ }}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn numbers_stand_under_names_of_the_operators_choice() {
+        let read = |json: &str| {
+            load("test", json.as_bytes(), |fields| {
+                fields.optional_map_of_integers("costs", 1..=2, 0_u64..=9)
+            })
+            .map_err(|problems| problems.lines().next().unwrap_or_default())
+        };
+        assert_eq!(read("{}"), Ok(None));
+        let both = BTreeMap::from([("2xx".to_owned(), 1), ("404".to_owned(), 9)]);
+        assert_eq!(read(r#"{"costs": {"404": 9, "2xx": 1}}"#), Ok(Some(both)));
+        assert_eq!(
+            read(r#"{"costs": {"a": "9"}}"#),
+            Err("test: costs.a: found \"9\", allowed 0 to 9; remove the quotes".to_owned())
+        );
+    }
 }

@@ -116,6 +116,8 @@ fn word(attribute: Attribute) -> &'static str {
         | Attribute::Duration
         | Attribute::RequestBytes
         | Attribute::ResponseBytes
-        | Attribute::UpstreamAddress => "attribute",
+        | Attribute::UpstreamAddress
+        | Attribute::RequestBodyBytes
+        | Attribute::ResponseBodyBytes => "attribute",
     }
 }
