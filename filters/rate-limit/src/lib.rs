@@ -16,6 +16,7 @@
 
 pub mod account;
 pub mod config;
+pub mod cost;
 pub mod filter;
 pub mod gcra;
 pub mod policy;
