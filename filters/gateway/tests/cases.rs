@@ -33,6 +33,15 @@ fn statuses<const N: usize>(answers: [Answer; N]) -> [u16; N] {
     answers.map(|answer| answer.status)
 }
 
+/// The limiter may give back what answers from the cache cost; neither crate knows the other.
+#[test]
+fn the_limiter_knows_the_cache_by_its_own_words() {
+    use weir_rate_limit::settlement;
+    use weir_response_cache::signals::{DETAILS_HIT, DETAILS_NOT_MODIFIED, Decision};
+    assert_eq!(settlement::CACHE, (ResponseCache::NAME, Decision::Hit.as_str()));
+    assert_eq!(settlement::CACHE_DETAILS, [DETAILS_HIT, DETAILS_NOT_MODIFIED]);
+}
+
 #[test]
 fn a_limited_request_reaches_neither_cache_nor_breaker() {
     let gate = Gate::new(&all(LIMIT));

@@ -22,6 +22,7 @@ pub mod gcra;
 pub mod policy;
 pub mod reply;
 pub mod rule;
+pub mod settlement;
 pub mod signals;
 
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
