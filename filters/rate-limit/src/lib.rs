@@ -19,6 +19,7 @@ pub mod config;
 pub mod cost;
 pub mod filter;
 pub mod gcra;
+pub mod plans;
 pub mod policy;
 pub mod reply;
 pub mod rule;
