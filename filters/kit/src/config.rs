@@ -48,6 +48,7 @@ mod objects;
 mod problems;
 mod protobuf;
 mod quote;
+mod raw;
 mod secret;
 mod source;
 mod suggest;
