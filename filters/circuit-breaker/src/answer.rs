@@ -32,5 +32,6 @@ pub fn rejection(rule: &str, reason: &'static str, status: u16, retry_in: Nanos)
         body: body.into_bytes(),
         details: signals::DETAILS,
         grpc_status: Some(signals::GRPC_UNAVAILABLE),
+        grpc_message: None,
     }
 }

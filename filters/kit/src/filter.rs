@@ -3,6 +3,7 @@
 use crate::callbacks::Callbacks;
 use crate::config::Fields;
 use crate::exchange::{Answer, CallId, Exchange, Host};
+use crate::headers::Headers;
 use crate::units::Nanos;
 use std::borrow::Cow;
 
@@ -133,11 +134,64 @@ pub struct Reply {
     pub details: &'static str,
     /// The gRPC status to send when the client speaks gRPC; else Envoy derives one from `status`.
     pub grpc_status: Option<u32>,
+    /// What a client that speaks gRPC gets as `grpc-message`; else Envoy makes it of `body`, whatever that is.
+    pub grpc_message: Option<String>,
 }
 
 impl Reply {
     /// The flow that ends with this answer.
     pub fn into_flow(self) -> Flow {
         Flow::Reply(Box::new(self))
+    }
+
+    /// The body to hand to Envoy for a client that sent these request headers.
+    ///
+    /// For a gRPC request Envoy percent-encodes the body into `grpc-message` and sends none,
+    /// so there the message stands in the body's place.
+    pub fn body_for(&self, request: &Headers) -> &[u8] {
+        match &self.grpc_message {
+            Some(message) if speaks_grpc(request) => message.as_bytes(),
+            Some(_) | None => &self.body,
+        }
+    }
+}
+
+/// Whether Envoy answers these request headers in gRPC: `application/grpc` or `application/grpc+…`.
+///
+/// `application/grpc-web` is not gRPC; Envoy's filter for it turns it into gRPC before the filters behind it.
+fn speaks_grpc(request: &Headers) -> bool {
+    let rest = request.get("content-type").and_then(|kind| kind.strip_prefix(b"application/grpc"));
+    rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'+'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn only_a_grpc_client_gets_the_message_for_a_body() {
+        let reply = Reply {
+            body: b"{}".to_vec(),
+            grpc_message: Some("slow down".to_owned()),
+            ..Reply::default()
+        };
+        for (kind, body) in [
+            ("application/grpc", "slow down"),
+            ("application/grpc+proto", "slow down"),
+            ("application/grpc-web", "{}"),
+            ("application/grpc;charset=utf-8", "{}"),
+            ("application/json", "{}"),
+            ("", "{}"),
+        ] {
+            let request = Headers::new(&[("content-type", kind)]);
+            assert_eq!(reply.body_for(&request), body.as_bytes(), "{kind}");
+        }
+        assert_eq!(reply.body_for(&Headers::default()), b"{}");
+        let plain = Reply { grpc_message: None, ..reply };
+        let grpc = Headers::new(&[("content-type", "application/grpc")]);
+        assert_eq!(plain.body_for(&grpc), b"{}");
     }
 }

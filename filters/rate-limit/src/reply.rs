@@ -69,5 +69,12 @@ fn problem(
     headers.push((Cow::Borrowed("cache-control"), b"no-store".to_vec()));
     headers.push((Cow::Borrowed("content-type"), b"application/problem+json".to_vec()));
     headers.push((Cow::Borrowed(signals::RULE_HEADER), rule.name.clone().into_bytes()));
-    Reply { status, headers, body: body.into_bytes(), details, grpc_status: Some(grpc_status) }
+    Reply {
+        status,
+        headers,
+        body: body.into_bytes(),
+        details,
+        grpc_status: Some(grpc_status),
+        grpc_message: None,
+    }
 }

@@ -63,6 +63,7 @@ pub fn hit(stored: Stored, request: &Headers, now: Nanos, cache_status: bool) ->
         body: if not_modified { Vec::new() } else { stored.body },
         details: if not_modified { DETAILS_NOT_MODIFIED } else { DETAILS_HIT },
         grpc_status: None,
+        grpc_message: None,
     }
 }
 
@@ -82,6 +83,7 @@ pub fn only_if_cached(cache_status: bool) -> Reply {
             .to_vec(),
         details: DETAILS_ONLY_IF_CACHED,
         grpc_status: None,
+        grpc_message: None,
     }
 }
 

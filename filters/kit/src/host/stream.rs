@@ -72,7 +72,7 @@ impl<F: Filter> Stream<F> {
                 Action::Pause
             }
             Flow::Reply(reply) => {
-                send(&reply);
+                send(&reply, &live.view);
                 Action::Pause
             }
         }
@@ -121,7 +121,7 @@ impl<F: Filter> Sleeper for Live<F> {
         match filter.on_wake(&mut state, &self.view) {
             Flow::Continue => abi::continue_request(),
             Flow::Pause => return Sleep::Goes,
-            Flow::Reply(reply) => send(&reply),
+            Flow::Reply(reply) => send(&reply, &self.view),
         }
         Sleep::Over
     }
@@ -135,14 +135,16 @@ impl<F: Filter> Drop for Live<F> {
     }
 }
 
-fn send(reply: &Reply) {
+/// Only an answer with a message of its own for gRPC looks at the request, fetching its headers if nobody has.
+fn send(reply: &Reply, x: &View) {
+    let request = reply.grpc_message.as_ref().map(|_| x.headers(Map::Request)).unwrap_or_default();
     let headers: Vec<(&str, &[u8])> =
         reply.headers.iter().map(|(name, value)| (name.as_ref(), value.as_slice())).collect();
     let grpc_status = reply.grpc_status.and_then(|status| i32::try_from(status).ok()).unwrap_or(-1);
     abi::reply(
         u32::from(reply.status),
         reply.details,
-        &reply.body,
+        reply.body_for(&request),
         &encode_pairs(&headers),
         grpc_status,
     );
