@@ -15,8 +15,10 @@
 //! shared table, [`policy`] all of them over one request, [`reply`] the answers, [`filter`] the request's life.
 
 pub mod account;
+pub mod answer;
 pub mod config;
 pub mod cost;
+pub mod fields;
 pub mod filter;
 pub mod gcra;
 pub mod plans;
@@ -25,6 +27,7 @@ pub mod reply;
 pub mod rule;
 pub mod settlement;
 pub mod signals;
+pub mod standing;
 
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;
