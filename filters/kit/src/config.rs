@@ -60,6 +60,7 @@ pub use quote::quoted;
 pub use secret::Secret;
 pub use serde_json::Value;
 pub use source::{MAX_BYTES, parse};
+pub use suggest::closest;
 
 /// Parses `bytes` and reads them, with every problem under the name of `filter`.
 ///

@@ -12,6 +12,7 @@
 pub mod callbacks;
 mod claims;
 pub mod config;
+pub mod described;
 pub mod exchange;
 pub mod filter;
 pub mod hash;

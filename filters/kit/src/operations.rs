@@ -136,6 +136,17 @@ impl Access {
         if is_below(&path, &guard.path) { Some(rest.to_owned()) } else { None }
     }
 
+    /// Whether this request header is there for these endpoints alone, so that nobody else may see it.
+    ///
+    /// `x-weir-token` always is, `authorization` if it carries the token.
+    ///
+    /// **Cost**: for `authorization` one SHA-256 of at most 1 KiB.
+    pub fn is_token(&self, name: &[u8], value: &[u8]) -> bool {
+        let token = self.0.as_ref().and_then(|guard| guard.token.as_ref());
+        name == token::HEADER.as_bytes()
+            || (name == b"authorization" && token.is_some_and(|token| token.is_in(value)))
+    }
+
     /// What is in force, in one line for operators; never the token or its hash.
     pub fn describe(&self) -> String {
         self.to_string()

@@ -7,10 +7,11 @@ const MAX_LEN: usize = 64;
 ///
 /// Another case, `-` for `_` or a missing `_` always matches; otherwise a third of the letters may differ,
 /// two neighbours swapped counted once.
-pub(super) fn closest<'a>(
-    typed: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Option<&'a str> {
+///
+/// ```
+/// assert_eq!(kit::config::closest("brust", ["window", "burst"].into_iter()), Some("burst"));
+/// ```
+pub fn closest<'a>(typed: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     if typed.len() > MAX_LEN {
         return None;
     }

@@ -75,6 +75,23 @@ fn a_token_is_taken_from_either_header() {
 
 #[test]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn the_token_is_told_from_the_credentials_of_clients() {
+    let with_token = access(&json!({"path": "/weir", "token_sha256": HASH}));
+    let without = access(&json!({"path": "/weir", "source": "::1"}));
+    for (name, value, is_token) in [
+        ("x-weir-token", "anything", [true, true]),
+        ("authorization", "bearer open sesame", [true, false]),
+        ("authorization", "Bearer of.another.kind", [false, false]),
+        ("authorization", "Basic dTpw", [false, false]),
+        ("x-api-key", "open sesame", [false, false]),
+    ] {
+        let told = [&with_token, &without].map(|a| a.is_token(name.as_bytes(), value.as_bytes()));
+        assert_eq!(told, is_token, "{name}: {value}");
+    }
+}
+
+#[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn a_wrong_address_learns_nothing_about_tokens() {
     let both = json!({"path": "/weir", "token_sha256": HASH, "source": ["198.51.100.0/24"]});
     let right = [("x-weir-token", "open sesame")];

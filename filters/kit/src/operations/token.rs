@@ -14,6 +14,9 @@ use crate::headers::Headers;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct TokenHash([u8; 32]);
 
+/// The header of its own that the token may come in.
+pub(super) const HEADER: &str = "x-weir-token";
+
 /// The longest token that is hashed, in bytes: far more than any, and little work for whoever sends rubbish.
 const MAX_TOKEN: usize = 1_024;
 
@@ -27,15 +30,19 @@ impl TokenHash {
     ///
     /// The time it takes depends on the length of what came, not on how much of it is right.
     pub(super) fn is_shown_by(&self, request: &Headers) -> bool {
-        let shown = request
-            .get("x-weir-token")
-            .or_else(|| bearer(request.get("authorization").unwrap_or_default()));
-        match shown {
-            Some(token) if token.len() <= MAX_TOKEN => {
-                Sha256::digest(token).as_slice().ct_eq(&self.0).into()
-            }
-            Some(_) | None => false,
+        match request.get(HEADER) {
+            Some(token) => self.is_of(token),
+            None => request.get("authorization").is_some_and(|value| self.is_in(value)),
         }
+    }
+
+    /// Whether this value of `authorization` carries the token.
+    pub(super) fn is_in(&self, authorization: &[u8]) -> bool {
+        bearer(authorization).is_some_and(|token| self.is_of(token))
+    }
+
+    fn is_of(&self, token: &[u8]) -> bool {
+        token.len() <= MAX_TOKEN && Sha256::digest(token).as_slice().ct_eq(&self.0).into()
     }
 }
 
