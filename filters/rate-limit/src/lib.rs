@@ -28,6 +28,7 @@ pub mod rule;
 pub mod settlement;
 pub mod signals;
 pub mod standing;
+pub mod top;
 
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;
