@@ -22,6 +22,7 @@ pub mod fields;
 pub mod filter;
 pub mod gcra;
 pub mod plans;
+pub mod operations;
 pub mod policy;
 pub mod reply;
 pub mod rule;

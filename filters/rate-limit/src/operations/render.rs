@@ -1,0 +1,201 @@
+//! The answers as JSON. Times are seconds, with `_seconds` in their names; a begun millisecond counts.
+
+use std::borrow::Cow;
+
+use kit::exchange::Attribute;
+use kit::net::client_address;
+use kit::{Exchange, Nanos, Reply};
+use serde_json::{Map, Value, json};
+
+use super::DETAILS;
+use super::ledger::{Forgotten, Key, LimitState, Reset, RuleInfo, RuleState, RuleTop, Standing};
+
+/// An answer with this status and JSON.
+pub(super) fn reply(status: u16, content_type: &'static str, body: &Value) -> Reply {
+    let mut body = body.to_string().into_bytes();
+    body.push(b'\n');
+    let headers = vec![
+        (Cow::Borrowed("cache-control"), b"no-store".to_vec()),
+        (Cow::Borrowed("content-type"), content_type.as_bytes().to_vec()),
+    ];
+    Reply { status, headers, body, details: DETAILS, grpc_status: None }
+}
+
+fn ok(body: &Value) -> Reply {
+    reply(200, "application/json", body)
+}
+
+/// The endpoints below this prefix.
+pub(super) fn index(prefix: &str) -> Reply {
+    let endpoints = [
+        ("GET", "/rules", "the rules in force"),
+        ("GET", "/rules/NAME", "one of them"),
+        (
+            "GET",
+            "/state?method=&path=&host=&address=&route=&virtual_host=&cluster=&claim.NAME=&header.NAME=&rule=",
+            "what each rule says of such a request, which has this one's headers and is charged nowhere",
+        ),
+        ("GET", "/top?rule=", "the keys refused most in the last minutes"),
+        ("DELETE", "/state?…", "forgets the counts of the keys of such a request"),
+        ("DELETE", "/rules/NAME", "forgets all counts of a rule"),
+        ("DELETE", "/rules", "forgets all counts"),
+    ];
+    let endpoints = endpoints.map(|(method, path, does)| {
+        json!({ "method": method, "path": format!("{prefix}{path}"), "does": does })
+    });
+    ok(&json!({ "endpoints": endpoints }))
+}
+
+/// The rules in force.
+pub(super) fn rules(rules: &[RuleInfo]) -> Reply {
+    let rules: Vec<Value> = rules.iter().map(rule).collect();
+    ok(&json!({ "rules": rules }))
+}
+
+fn rule(rule: &RuleInfo) -> Value {
+    let quotas = rule.quotas.iter().map(|quotas| {
+        let mut object = Map::new();
+        put_some(&mut object, "plan", quotas.plan.as_ref());
+        put(&mut object, "limits", json!(quotas.limits));
+        put(&mut object, "max_keys", json!(quotas.max_keys));
+        Value::Object(object)
+    });
+    let quotas: Vec<Value> = quotas.collect();
+    let mut object = Map::new();
+    put(&mut object, "name", json!(rule.name));
+    put(&mut object, "mode", json!(rule.mode));
+    put_some(&mut object, "share", rule.share.as_ref());
+    put(&mut object, "match", json!(rule.matches));
+    put(&mut object, "key", json!(rule.key));
+    put(&mut object, "quotas", json!(quotas));
+    put(&mut object, "shows_keys", json!(rule.shows_keys));
+    Value::Object(object)
+}
+
+/// What the rules say of a request, and the request as it was understood.
+pub(super) fn state(x: &dyn Exchange, states: &[RuleState]) -> Reply {
+    let admits = states.iter().all(|state| !state.is_enforced || state.standing.admits());
+    let rules: Vec<Value> = states.iter().map(rule_state).collect();
+    ok(&json!({ "request": request(x), "admits": admits, "rules": rules }))
+}
+
+fn request(x: &dyn Exchange) -> Value {
+    let headers = x.request();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut object = Map::new();
+    for (name, header) in [("method", ":method"), ("path", ":path"), ("host", ":authority")] {
+        put_some(&mut object, name, headers.get(header).map(text));
+    }
+    put_some(&mut object, "address", client_address(x).map(|address| address.to_string()));
+    for (name, attribute) in [
+        ("route", Attribute::RouteName),
+        ("virtual_host", Attribute::VirtualHost),
+        ("cluster", Attribute::Cluster),
+    ] {
+        put_some(&mut object, name, x.attribute(attribute).map(|value| text(&value)));
+    }
+    Value::Object(object)
+}
+
+fn rule_state(state: &RuleState) -> Value {
+    let mut object = Map::new();
+    put(&mut object, "rule", json!(state.rule));
+    put(&mut object, "mode", json!(state.mode));
+    put(&mut object, "standing", json!(state.standing.word()));
+    put_some(&mut object, "plan", state.plan.as_ref());
+    match &state.standing {
+        Standing::Counted { key: found, limits } => {
+            put(&mut object, "key", key(found));
+            put(&mut object, "enforced", json!(state.is_enforced));
+            put(&mut object, "admits", json!(state.standing.admits()));
+            put(&mut object, "limits", limits.iter().map(limit_state).collect());
+        }
+        Standing::Keyless => {
+            put(&mut object, "enforced", json!(state.is_enforced));
+            put(&mut object, "admits", json!(false));
+        }
+        Standing::NotMatching | Standing::Exempt | Standing::OtherPlan | Standing::Skipped => {}
+    }
+    Value::Object(object)
+}
+
+fn limit_state(limit: &LimitState) -> Value {
+    json!({
+        "name": limit.name,
+        "algorithm": limit.algorithm,
+        "quota": limit.quota,
+        "window_seconds": seconds(limit.window),
+        "remaining": limit.remaining,
+        "next_seconds": seconds(limit.next),
+        "reset_seconds": seconds(limit.reset),
+    })
+}
+
+fn key(key: &Key) -> Value {
+    let mut object = Map::new();
+    put(&mut object, "hash", json!(key.hash()));
+    put_some(&mut object, "text", key.text.as_ref());
+    Value::Object(object)
+}
+
+/// What a reset did.
+pub(super) fn resets(resets: &[Reset]) -> Reply {
+    ok(&json!({ "reset": reset_list(resets) }))
+}
+
+/// What a reset did to each rule.
+pub(super) fn reset_list(resets: &[Reset]) -> Value {
+    resets.iter().map(reset).collect()
+}
+
+fn reset(reset: &Reset) -> Value {
+    let mut object = Map::new();
+    put(&mut object, "rule", json!(reset.rule));
+    put_some(&mut object, "plan", reset.plan.as_ref());
+    if let Some(found) = &reset.key {
+        put(&mut object, "key", key(found));
+    }
+    match &reset.forgotten {
+        Ok(Forgotten::Keys(keys)) => put(&mut object, "keys", json!(keys)),
+        Ok(Forgotten::Table(max_keys)) => put(&mut object, "max_keys", json!(max_keys)),
+        Err(error) => put(&mut object, "error", json!(error.to_string())),
+    }
+    Value::Object(object)
+}
+
+/// The keys refused most.
+pub(super) fn top(tops: &[RuleTop]) -> Reply {
+    let rules = tops.iter().map(|RuleTop { rule, report }| {
+        let keys = report.counters.iter().map(|counter| {
+            let found = Key { tag: counter.tag, text: counter.label.clone() };
+            json!({ "key": key(&found), "at_least": counter.at_least(), "at_most": counter.at_most })
+        });
+        json!({
+            "rule": rule,
+            "span_seconds": seconds(report.span),
+            "refusals": report.refusals,
+            "keys": keys.collect::<Vec<Value>>(),
+        })
+    });
+    ok(&json!({ "rules": rules.collect::<Vec<Value>>() }))
+}
+
+/// Seconds, with fractions where there are some.
+fn seconds(span: Nanos) -> Value {
+    let millis = span.as_millis_ceil();
+    if millis.is_multiple_of(1_000) {
+        json!(millis / 1_000)
+    } else {
+        json!(Nanos::from_millis(millis).as_secs_f64())
+    }
+}
+
+fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
+    object.insert(name.to_owned(), value);
+}
+
+fn put_some(object: &mut Map<String, Value>, name: &str, value: Option<impl Into<String>>) {
+    if let Some(value) = value {
+        put(object, name, Value::String(value.into()));
+    }
+}
