@@ -37,7 +37,7 @@ pub fn configuration(module: &str) -> String {
 #[must_use]
 pub fn callbacks(module: &str) -> &'static [&'static str] {
     match module {
-        "weir_rate_limit" => &["request_headers"],
+        "weir_rate_limit" => &["request_headers", "response_headers", "log"],
         "weir_response_cache" => {
             &["request_headers", "response_headers", "response_body", "response_trailers"]
         }

@@ -189,7 +189,10 @@ fn a_filter_in_a_module_of_its_own_shares_its_state_with_the_gateway() {
     let config = kit::config::load(RateLimit::NAME, LIMIT.as_bytes(), RateLimit::read).unwrap();
     let alone = RateLimit::new(config, &gate.host);
     for _ in 0..3 {
-        assert_eq!(alone.on_request_headers(&mut (), &gate.exchange("/"), true), Flow::Continue);
+        assert_eq!(
+            alone.on_request_headers(&mut Default::default(), &gate.exchange("/"), true),
+            Flow::Continue
+        );
     }
     assert_eq!(gate.get("/", OK).status, 429);
 }
@@ -213,7 +216,7 @@ fn what_is_in_force_is_told_filter_by_filter() {
     );
     assert_eq!(
         lines[1],
-        "rate-limit: rule few, for every request: 3 per 1h by address (IPv6 by /64), else one key for all; up to 65536 keys"
+        "rate-limit: rule few, for every request: 3 per 1h, up to 65536 keys; by address (IPv6 by /64), else one key for all"
     );
 }
 

@@ -14,8 +14,8 @@ const ROOT: [&str; 2] = ["metadata", "filter_metadata"];
 pub(crate) const N_ROOT: usize = ROOT.len() + 2;
 
 /// Where Envoy's JWT filter puts the claims, unless the operator names another place.
-const JWT_NAMESPACE: &str = "envoy.filters.http.jwt_authn";
-const JWT_PAYLOAD: &str = "jwt_payload";
+pub(crate) const JWT_NAMESPACE: &str = "envoy.filters.http.jwt_authn";
+pub(crate) const JWT_PAYLOAD: &str = "jwt_payload";
 
 /// The property of the claim of this name, in the usual place.
 pub(crate) fn named(name: &str) -> Vec<Box<str>> {

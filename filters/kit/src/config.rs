@@ -48,7 +48,6 @@ mod objects;
 mod problems;
 mod protobuf;
 mod quote;
-mod raw;
 mod secret;
 mod source;
 mod suggest;

@@ -26,10 +26,10 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use crate::claims::{JWT_NAMESPACE, JWT_PAYLOAD};
 use crate::config::{closest, quoted};
 use crate::exchange::{Attribute, Exchange, Host, Map, Waker};
 use crate::headers::Headers;
-use crate::key::{JWT_NAMESPACE, JWT_PAYLOAD};
 use crate::operations::Access;
 use crate::place::{self, NameError, Place};
 use crate::target;
@@ -322,6 +322,8 @@ impl Exchange for Described<'_> {
             | Attribute::Duration
             | Attribute::RequestBytes
             | Attribute::ResponseBytes
+            | Attribute::RequestBodyBytes
+            | Attribute::ResponseBodyBytes
             | Attribute::UpstreamAddress => None,
         }
     }

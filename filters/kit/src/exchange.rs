@@ -195,11 +195,16 @@ pub trait Exchange {
     /// The words noted so far, in order.
     fn notes(&self) -> Vec<(&'static str, &'static str)>;
 
-    /// The request's method; `None` if Envoy knows of none.
+    /// The first value of one request header; `None` if there is none.
     ///
     /// **Cost**: nothing if the request's headers were fetched; else one host call, for less than they cost.
+    fn request_header(&self, name: &str) -> Option<Rc<[u8]>> {
+        self.request().get(name).map(Rc::from)
+    }
+
+    /// The request's method, as [`Exchange::request_header`].
     fn method(&self) -> Option<Rc<[u8]>> {
-        self.request().get(":method").map(Rc::from)
+        self.request_header(":method")
     }
 
     /// An attribute that is a number.

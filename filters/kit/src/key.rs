@@ -23,8 +23,6 @@ use crate::exchange::Exchange;
 use part::{Given, Part, Prefixes};
 pub use readable::{readable, readable_with};
 pub use source::Source;
-use part::{Part, Prefixes};
-pub(crate) use read::{JWT_NAMESPACE, JWT_PAYLOAD};
 
 /// A compiled `key`; the default counts by the client's address.
 ///

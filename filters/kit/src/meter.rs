@@ -10,9 +10,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Every label that a Weir metric may have; the shipped `stats_tags` are made from this list.
-pub const LABELS: [&str; 13] = [
-    "rule", "limit", "decision", "route", "method", "class", "status", "breaker", "from", "to",
-    "reason", "result", "filter",
+pub const LABELS: [&str; 14] = [
+    "rule", "plan", "limit", "decision", "route", "method", "class", "status", "breaker", "from",
+    "to", "reason", "result", "filter",
 ];
 
 /// The regular expression that lifts a label out of a metric's name, for `stats_config.stats_tags`.

@@ -12,7 +12,7 @@ mod headers;
 mod reply;
 
 use kit::Nanos;
-use kit::config::Fields;
+use kit::config::{Fields, Value};
 
 pub use headers::MAX_HEADERS;
 pub use reply::Spent;
@@ -74,7 +74,7 @@ impl Answer {
 
 fn read_body(fields: &mut Fields<'_>) -> Option<Body> {
     let text = fields.optional_text_of("body", 0..=MAX_BODY);
-    let json = fields.optional_raw_object("json", MAX_BODY);
+    let json = fields.optional_json_object("json", MAX_BODY).map(Value::Object);
     let content_type = fields.optional_parsed(
         "content_type",
         "a media type, such as \"text/html; charset=utf-8\"",

@@ -1,96 +1,258 @@
-//! The filter in a request's life: gather, decide, apply.
+//! The filter in a request's life: decide, warn, tell, settle.
+
+use std::borrow::Cow;
 
 use kit::callbacks::{Callback, Callbacks};
 use kit::config::Fields;
+use kit::exchange::Map;
 use kit::hash::Secret;
+use kit::operations::Access;
+use kit::table::Found;
 use kit::throttle::Throttle;
 use kit::{Exchange, Filter, Flow, Host, Nanos};
 
+use crate::answer::Spent;
 use crate::config::Config;
-use crate::policy::{Decision, Event, Policy};
-use crate::reply;
-use crate::signals::{Metrics, Word};
+use crate::fields::FieldStyles;
+use crate::operations;
+use crate::plans::Identity;
+use crate::policy::{Assessment, Charge, Decision, Event, Limited, Policy};
+use crate::rule::Rule;
+use crate::signals::{self, Metrics, Word};
+use crate::standing::Standing;
+use crate::top::{Labels, Top};
 
 /// The rate limiter of one worker.
 #[derive(Debug)]
 pub struct RateLimit {
-    policy: Policy,
-    metrics: Vec<Metrics>,
-    complaints: Throttle,
-    switched_off: Vec<String>,
+    pub(crate) policy: Policy,
+    pub(crate) watches: Vec<Watch>,
+    fields: FieldStyles,
+    warns_upstream: bool,
+    operations: Access,
+    pub(crate) switched_off: Vec<Rule>,
 }
+
+/// What is counted and said of one rule.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) metrics: Metrics,
+    complaints: Throttle,
+    pub(crate) top: Top,
+}
+
+/// What is remembered of an exchange.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// What is settled at its end.
+    charges: Vec<Charge>,
+    /// What its response will carry.
+    headers: Vec<Header>,
+}
+
+type Header = (Cow<'static, str>, Vec<u8>);
 
 impl Filter for RateLimit {
     const NAME: &'static str = "rate-limit";
-    const CALLBACKS: Callbacks = Callbacks::of(&[Callback::RequestHeaders]);
+    const CALLBACKS: Callbacks =
+        Callbacks::of(&[Callback::RequestHeaders, Callback::ResponseHeaders, Callback::Log]);
+    const ROUTINE: Option<&'static str> = Some(Word::Admit.as_str());
     type Config = Config;
-    type Stream = ();
+    type Stream = Stream;
 
     fn read(fields: &mut Fields<'_>) -> Config {
         Config::read(fields)
     }
 
     fn new(config: Config, host: &dyn Host) -> Self {
-        let metrics = config.rules.iter().map(|rule| Metrics::new(host, &rule.name)).collect();
-        for rule in &config.rules {
-            if let Err(error) = rule.table.prepare(host) {
-                log::error!("rate-limit: table not prepared rule={} error={error}", rule.name);
+        let Config { rules, switched_off, exempt, plans, fields, operations } = config;
+        for rule in &rules {
+            for allowance in rule.allowances.iter() {
+                if let Err(error) = allowance.table.prepare(host) {
+                    log::error!("rate-limit: table not prepared rule={} error={error}", rule.name);
+                }
             }
         }
-        let policy = Policy::new(config.rules, Secret::of_process(host));
-        let (complaints, switched_off) = (Throttle::default(), config.switched_off);
-        Self { policy, metrics, complaints, switched_off }
+        let watches = rules.iter().map(|rule| Watch::new(host, rule)).collect();
+        let keeps_accounts = fields.wanted(true);
+        let warns_upstream = rules.iter().any(|rule| rule.near.to_upstream);
+        let policy = Policy::new(exempt, plans, rules, Secret::of_process(host), keeps_accounts);
+        Self { policy, watches, fields, warns_upstream, operations, switched_off }
     }
 
     fn summary(&self) -> Vec<String> {
-        let in_force = self.policy.rules().iter().map(crate::rule::Rule::describe);
-        let off = self.switched_off.iter().map(|name| format!("rule {name}: switched off"));
-        in_force.chain(off).collect()
+        let in_force = self.policy.rules.iter().map(ToString::to_string);
+        let off = self.switched_off.iter().map(|rule| format!("rule {}: off", rule.name));
+        let exempt = self.policy.exempt.iter().map(|all| format!("exempt: {}", all.describe()));
+        let plans = self.policy.plans.iter().map(ToString::to_string);
+        let operations = self.operations.is_on().then(|| self.operations.describe());
+        exempt.chain(plans).chain(in_force).chain(off).chain(operations).collect()
     }
 
-    fn on_request_headers(&self, (): &mut (), x: &dyn Exchange, _end: bool) -> Flow {
+    fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, _end: bool) -> Flow {
+        if let Some(answer) = operations::answer(&self.operations, self, x) {
+            for line in &answer.audit {
+                log::info!("{line}");
+            }
+            x.note(Self::NAME, answer.word);
+            return answer.reply.into_flow();
+        }
         let now = x.now();
-        let decision = self
-            .policy
-            .decide(x, now, |rule_idx, event| self.account(x.host(), now, rule_idx, event));
-        let (word, reply) = match decision {
-            Decision::Admit => (Word::Admit, None),
-            Decision::Limit { rule, wait, .. } => (Word::Limit, Some(reply::limited(rule, wait))),
-            Decision::Keyless(rule) => (Word::Deny, Some(reply::keyless(rule))),
-            Decision::Failed(rule) => (Word::Error, Some(reply::failed(rule))),
+        let identity = self.policy.identify(x);
+        let assessment = self.policy.decide(x, &identity, now, |rule_idx, event| {
+            self.account(x.host(), now, rule_idx, identity.plan, &event);
+        });
+        x.note(Self::NAME, word(&assessment).as_str());
+        let standings = self.policy.standings(&assessment.seen, now);
+        let mut headers = self.headers(x, &identity, &assessment, &standings);
+        let mut reply = match &assessment.decision {
+            Decision::Exempt | Decision::Admit => {
+                self.warn(x, &assessment);
+                stream.charges = assessment.charges;
+                stream.charges.retain(|charge| self.policy.settles(charge));
+                stream.headers = headers;
+                return Flow::Continue;
+            }
+            Decision::Limit(limited) => {
+                self.rank(x, &identity, limited, now);
+                let plans = self.policy.plans.as_ref();
+                let spent = Spent {
+                    standings: &standings,
+                    wait: limited.wait,
+                    plan: plans.map(|plans| plans.name(identity.plan)),
+                    upgrade: plans.and_then(|plans| plans.upgrade(identity.plan)),
+                };
+                limited.rule.answer.spent(&spent, || x.host().random())
+            }
+            Decision::Keyless(rule) => rule.answer.keyless(&rule.name),
+            Decision::Failed(rule) => rule.answer.failed(&rule.name, || x.host().random()),
         };
-        x.note(Self::NAME, word.as_str());
-        reply.map_or(Flow::Continue, kit::Reply::into_flow)
+        reply.headers.append(&mut headers);
+        reply.into_flow()
+    }
+
+    fn on_response_headers(&self, stream: &mut Stream, x: &dyn Exchange, _end: bool) -> Flow {
+        for (name, value) in stream.headers.drain(..) {
+            x.set_header(Map::Response, &name, &value);
+        }
+        Flow::Continue
+    }
+
+    fn on_log(&self, stream: &mut Stream, x: &dyn Exchange) {
+        if !stream.charges.is_empty() {
+            self.policy.settle(x, &stream.charges, x.now());
+        }
     }
 }
 
 impl RateLimit {
-    /// Counts what happened at a rule.
-    fn account(&self, host: &dyn Host, now: Nanos, rule_idx: usize, event: Event) {
-        let Some(metrics) = self.metrics.get(rule_idx) else { return };
-        match event {
-            Event::Keyless => metrics.count(host, Word::Deny),
-            Event::Failed(error) => {
-                metrics.count(host, Word::Error);
-                self.complain(now, rule_idx, error);
+    /// Counts what happened at a rule, and says what went wrong.
+    fn account(&self, host: &dyn Host, now: Nanos, rule_idx: usize, plan: usize, event: &Event) {
+        let Some(watch) = self.watches.get(rule_idx) else { return };
+        watch.metrics.count(host, plan, event);
+        let trouble = match event {
+            Event::Failed(error) => error.to_string(),
+            Event::Decided { charged, .. } if charged.found == Found::Unreadable => {
+                "unreadable record".to_owned()
             }
-            Event::Charged(charged) => {
-                metrics
-                    .count(host, if charged.refusal.is_some() { Word::Limit } else { Word::Admit });
-                metrics.count_place(host, charged.place, charged.n_conflicts);
-            }
-        }
-    }
-
-    /// Says that a count could not be kept, at most once a minute.
-    fn complain(&self, now: Nanos, rule_idx: usize, error: kit::shared::UpdateError) {
-        if let (true, Some(rule)) = (self.complaints.is_due(now), self.policy.rules().get(rule_idx))
+            Event::Exempt | Event::Keyless | Event::Decided { .. } => return,
+        };
+        if let (true, Some(rule)) = (watch.complaints.is_due(now), self.policy.rules.get(rule_idx))
         {
             log::warn!(
-                "rate-limit: count not kept rule={} error={error} on_failure={}",
+                "rate-limit: count not kept rule={} error={trouble} on_failure={}",
                 rule.name,
                 rule.on_failure.as_str()
             );
         }
+    }
+
+    /// Tells the upstream which rules have not much left for this request's keys.
+    fn warn(&self, x: &dyn Exchange, assessment: &Assessment<'_>) {
+        if !self.warns_upstream {
+            return;
+        }
+        let near = names(assessment, |rule| rule.near.to_upstream);
+        if !near.is_empty() {
+            x.set_header(Map::Request, signals::NEAR_HEADER, near.as_bytes());
+        } else if x.request_header(signals::NEAR_HEADER).is_some() {
+            // A client can not say it of itself: what the upstream then answers may be cached for others.
+            x.remove_header(Map::Request, signals::NEAR_HEADER);
+        }
+    }
+
+    /// What the response carries of this filter, whoever makes it.
+    fn headers(
+        &self,
+        x: &dyn Exchange,
+        identity: &Identity<'_>,
+        assessment: &Assessment<'_>,
+        standings: &[Standing<'_>],
+    ) -> Vec<Header> {
+        let mut headers = Vec::new();
+        if let Some(plans) = &self.policy.plans
+            && let Some(name) = plans.header()
+        {
+            let plan = plans.name(identity.plan).as_bytes().to_vec();
+            headers.push((Cow::Owned(name.to_owned()), plan));
+        }
+        let near = names(assessment, |rule| rule.near.to_client);
+        if !near.is_empty() {
+            headers.push((Cow::Borrowed(signals::NEAR_HEADER), near.into_bytes()));
+        }
+        let is_refused = matches!(assessment.decision, Decision::Limit(_));
+        if self.fields.wanted(is_refused) {
+            self.fields.write(
+                standings,
+                || x.host().wall(),
+                |name, value| {
+                    headers.push((Cow::Borrowed(name), value.as_bytes().to_vec()));
+                },
+            );
+        }
+        headers
+    }
+
+    /// Takes note of who was refused.
+    fn rank(&self, x: &dyn Exchange, identity: &Identity<'_>, limited: &Limited<'_>, now: Nanos) {
+        let place = self.policy.rules.iter().position(|rule| rule.name == limited.rule.name);
+        let Some(watch) = place.and_then(|idx| self.watches.get(idx)) else { return };
+        let label = if limited.rule.show_keys {
+            self.policy.readable_key(limited.rule, x, identity)
+        } else {
+            String::new()
+        };
+        if let Err(error) = watch.top.count(x.host(), limited.key.tag, &label, now) {
+            log::debug!("rate-limit: refusal not ranked rule={} error={error}", limited.rule.name);
+        }
+    }
+}
+
+impl Watch {
+    fn new(host: &dyn Host, rule: &Rule) -> Self {
+        let labels = if rule.show_keys { Labels::Shown } else { Labels::Hidden };
+        let top = Top::new(&rule.name, labels);
+        if let Err(error) = top.prepare(host) {
+            log::error!("rate-limit: list not prepared rule={} error={error}", rule.name);
+        }
+        Self { metrics: Metrics::new(host, rule), complaints: Throttle::default(), top }
+    }
+}
+
+/// The names of the rules that are near and that this choice takes.
+fn names(assessment: &Assessment<'_>, choose: impl Fn(&Rule) -> bool) -> String {
+    let chosen = assessment.near.iter().filter(|rule| choose(rule));
+    chosen.map(|rule| rule.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The word for the decision record.
+fn word(assessment: &Assessment<'_>) -> Word {
+    match assessment.decision {
+        Decision::Exempt => Word::Exempt,
+        Decision::Admit if assessment.is_shadowed => Word::Shadow,
+        Decision::Admit => Word::Admit,
+        Decision::Limit(_) => Word::Limit,
+        Decision::Keyless(_) => Word::Deny,
+        Decision::Failed(_) => Word::Error,
     }
 }

@@ -53,6 +53,11 @@ pub struct Identity<'a> {
     pub name: Option<&'a str>,
 }
 
+impl Identity<'_> {
+    /// Anybody, where there are no plans.
+    pub const NOBODY: Self = Self { plan: 0, consumer: None, name: None };
+}
+
 /// Where a plan may come from.
 #[derive(Debug)]
 struct PlanSource {
@@ -79,6 +84,16 @@ impl Plans {
     /// The place of a plan's name, compared exactly.
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|found| found == name)
+    }
+
+    /// The name of a plan, by its place.
+    pub fn name(&self, plan: usize) -> &str {
+        self.names.get(plan).map_or("", String::as_str)
+    }
+
+    /// Whether there is a table of API keys, and so consumers.
+    pub fn has_keys(&self) -> bool {
+        self.sources.iter().any(|source| source.table.is_some())
     }
 
     /// The response header that carries the plan, in lower case; `None` if none does.

@@ -2,65 +2,164 @@
 //!
 //! Rules are asked in their order and charged as they admit.
 //! When one refuses, what the others were charged is taken back, so that a refused request costs nothing,
-//! and the rules behind it are only looked at, so that the answer can tell the longest wait.
+//! and the rules behind it are only looked at, so that the answer can tell the longest wait and all that refuse.
 
 use std::cell::RefCell;
 
 use kit::hash::{Secret, Tag};
+use kit::matching::Matcher;
 use kit::shared::UpdateError;
+use kit::table::Found;
 use kit::{Exchange, Nanos};
 
-use crate::rule::{Charged, Claim, OnFailure, Rule};
+use crate::account::{Account, Refusal};
+use crate::allowance::{Allowance, Charged};
+use crate::cost;
+use crate::limit::Algorithm;
+use crate::plans::{Identity, Plans};
+use crate::rule::{CONSUMER, Claim, KeyClaim, Mode, OnFailure, Rule};
+use crate::standing::{Standing, Unit};
 
 /// The rules of one configuration, and the secret that places their keys.
 #[derive(Debug)]
 pub struct Policy {
-    rules: Vec<Rule>,
-    secret: Secret,
+    /// No rule looks at what one of these matches.
+    pub exempt: Vec<Matcher>,
+    /// Who has which plan.
+    pub plans: Option<Plans>,
+    /// The rules, in their order.
+    pub rules: Vec<Rule>,
+    /// What places their keys.
+    pub secret: Secret,
+    /// Whether to keep the accounts of all rules, for whoever tells clients where they stand.
+    pub keeps_accounts: bool,
     /// Reused for every key, so that an admitted request allocates none.
     scratch: RefCell<Vec<u8>>,
 }
 
+/// What becomes of a request, and what has to be remembered of it.
+#[derive(Debug, Default)]
+pub struct Assessment<'a> {
+    /// What becomes of it.
+    pub decision: Decision<'a>,
+    /// What it was charged and may have to be settled, in the order of the rules.
+    pub charges: Vec<Charge>,
+    /// What was found at the rules that refuse it; with [`Policy::keeps_accounts`] at all that count it.
+    pub seen: Vec<Seen<'a>>,
+    /// The rules that have not much left.
+    pub near: Vec<&'a Rule>,
+    /// Whether a rule that does not enforce would have refused it.
+    pub is_shadowed: bool,
+}
+
 /// What becomes of a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default)]
 pub enum Decision<'a> {
+    /// Nothing looks at it.
+    Exempt,
     /// No rule refuses.
+    #[default]
     Admit,
-    /// This rule's quota is spent; all rules would admit after the wait.
-    Limit {
-        /// The first rule that refuses.
-        rule: &'a Rule,
-        /// The first of its limits that refuses.
-        limit_idx: usize,
-        /// The longest wait of all rules.
-        wait: Nanos,
-    },
+    /// A quota is spent.
+    Limit(Limited<'a>),
     /// This rule needs a key that the request does not have.
     Keyless(&'a Rule),
     /// This rule could not keep its count, and says that such a request must not pass.
     Failed(&'a Rule),
 }
 
+/// Why a request is refused: quotas are spent. Which ones, the [`Seen`] say.
+#[derive(Debug)]
+pub struct Limited<'a> {
+    /// The first rule that refuses.
+    pub rule: &'a Rule,
+    /// The key that it counts.
+    pub key: KeyClaim<'a>,
+    /// All rules would admit after this.
+    pub wait: Nanos,
+}
+
+/// A request on a key's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charge {
+    /// The rule, by its place.
+    pub rule_idx: usize,
+    /// The plan under which it was charged.
+    pub plan: usize,
+    /// The key.
+    pub tag: Tag,
+    /// The units that it was charged.
+    pub cost: u64,
+    /// When it was charged.
+    pub at: Nanos,
+}
+
+/// A key at a rule, after the decision.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// The key.
+    pub key: KeyClaim<'a>,
+    /// Its account.
+    pub account: Account,
+    /// What the request was charged.
+    pub charged: Option<u64>,
+    /// Whether it is what refuses.
+    pub refusal: Option<Refusal>,
+}
+
 /// What happened at one rule, for whoever counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// It was charged, or refused.
-    Charged(Charged),
+    /// The rule would count the request, which is exempt.
+    Exempt,
     /// The key is missing.
     Keyless,
     /// Its count could not be kept.
     Failed(UpdateError),
+    /// It was decided on.
+    Decided {
+        /// How.
+        verdict: Verdict,
+        /// Whether the key has not much left.
+        is_near: bool,
+        /// What happened to its account and its table.
+        charged: Charged,
+    },
+}
+
+/// What a rule says of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It fits.
+    Admit,
+    /// It does not fit.
+    Limit,
+    /// It does not fit, and passes because the rule does not enforce.
+    Shadow,
 }
 
 impl Policy {
     /// These rules, in this order.
-    pub const fn new(rules: Vec<Rule>, secret: Secret) -> Self {
-        Self { rules, secret, scratch: RefCell::new(Vec::new()) }
+    pub const fn new(
+        exempt: Vec<Matcher>,
+        plans: Option<Plans>,
+        rules: Vec<Rule>,
+        secret: Secret,
+        keeps_accounts: bool,
+    ) -> Self {
+        Self { exempt, plans, rules, secret, keeps_accounts, scratch: RefCell::new(Vec::new()) }
     }
 
-    /// The rules, in their order.
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
+    /// Who sent the request.
+    pub fn identify(&self, x: &dyn Exchange) -> Identity<'_> {
+        self.plans.as_ref().map_or(Identity::NOBODY, |plans| plans.identify(x))
+    }
+
+    /// Whether no rule looks at the request.
+    pub fn is_exempt(&self, x: &dyn Exchange) -> bool {
+        self.exempt.iter().any(|matcher| matcher.matches(x))
     }
 
     /// Decides on the request now; `told` hears what happened at which rule, by its place.
@@ -70,65 +169,220 @@ impl Policy {
     pub fn decide(
         &self,
         x: &dyn Exchange,
+        identity: &Identity<'_>,
         now: Nanos,
         mut told: impl FnMut(usize, Event),
-    ) -> Decision<'_> {
-        let host = x.host();
-        let mut charged: Vec<(&Rule, Tag)> = Vec::new();
+    ) -> Assessment<'_> {
+        let mut walk = Walk { policy: self, x, identity, now, assessment: Assessment::default() };
+        if self.is_exempt(x) {
+            walk.assessment.decision = Decision::Exempt;
+            return walk.assessment;
+        }
         for (idx, rule) in self.rules.iter().enumerate() {
-            let key = match self.claim(rule, x) {
-                Claim::None => continue,
-                Claim::Keyless => {
-                    told(idx, Event::Keyless);
-                    take_back(x, &charged, now);
-                    return Decision::Keyless(rule);
-                }
-                Claim::Key(key) => key,
-            };
-            match rule.charge(host, key, now) {
-                Ok(done) => {
-                    told(idx, Event::Charged(done));
-                    let Some(refusal) = done.refusal else {
-                        // The last rule has none behind it that could refuse: nothing to take back.
-                        if idx + 1 < self.rules.len() {
-                            charged.push((rule, key));
-                        }
-                        continue;
-                    };
-                    take_back(x, &charged, now);
-                    let wait = refusal.wait.max(self.longest_wait(idx, x, now));
-                    return Decision::Limit { rule, limit_idx: refusal.limit_idx, wait };
-                }
-                Err(error) => {
-                    told(idx, Event::Failed(error));
-                    if rule.on_failure == OnFailure::Deny {
-                        take_back(x, &charged, now);
-                        return Decision::Failed(rule);
-                    }
-                }
+            if let Some(decision) = walk.pass(idx, rule, &mut told) {
+                walk.take_back();
+                walk.assessment.decision = decision;
+                break;
             }
         }
-        Decision::Admit
+        walk.assessment
     }
 
-    fn claim(&self, rule: &Rule, x: &dyn Exchange) -> Claim {
-        rule.claim(x, &self.secret, &mut self.scratch.borrow_mut())
+    /// Whether something is left to do for this charge when the exchange ends.
+    pub fn settles(&self, charge: &Charge) -> bool {
+        self.place(charge).is_some_and(|(rule, allowance)| rule.settles(allowance))
     }
 
-    /// The longest wait of the rules behind the one at `idx`.
-    fn longest_wait(&self, idx: usize, x: &dyn Exchange, now: Nanos) -> Nanos {
-        let waits = self.rules.iter().skip(idx + 1).filter_map(|rule| match self.claim(rule, x) {
-            Claim::Key(key) => rule.peek(x.host(), key, now).map(|refusal| refusal.wait),
-            Claim::None | Claim::Keyless => None,
+    /// Ends the exchange for the rules that were waiting for its end.
+    ///
+    /// **Cost**: for each charge that is not what the request came to, one shared get and one set.
+    pub fn settle(&self, x: &dyn Exchange, charges: &[Charge], now: Nanos) {
+        for charge in charges {
+            let Some((rule, allowance)) = self.place(charge) else { continue };
+            let total = rule.settlement.final_cost(&rule.cost, charge.cost, x);
+            if total == charge.cost && !allowance.limits().has_concurrency() {
+                continue;
+            }
+            let settled = allowance.amend(x.host(), charge.tag, now, |account| {
+                allowance.limits().settle(account, charge.cost, total, charge.at, now)
+            });
+            if let Err(error) = settled {
+                log::debug!("rate-limit: request not settled rule={} error={error}", rule.name);
+            }
+        }
+    }
+
+    /// Where keys stand with each of their limits.
+    pub fn standings<'a>(&self, seen: &[Seen<'a>], now: Nanos) -> Vec<Standing<'a>> {
+        let standings = seen.iter().flat_map(|seen| {
+            let limits = seen.key.allowance.limits();
+            let refuses = seen.refusal.map(|refusal| refusal.refuses).unwrap_or_default();
+            // A hash of the tag: who knew tags could look for keys that crowd another one out of its bucket.
+            let partition = self.secret.tag(&seen.key.tag.to_bytes()).to_bytes();
+            limits.iter().zip(refuses).enumerate().map(move |(idx, (limit, refused))| {
+                let algorithm = &limit.algorithm;
+                let words = limits.words(&seen.account, idx);
+                Standing {
+                    policy: &limit.name,
+                    quota: algorithm.quota(),
+                    window: algorithm.window(),
+                    unit: unit(seen.rule, algorithm),
+                    remaining: algorithm.remaining(words, now),
+                    reset: algorithm.reset(words, now),
+                    next: algorithm.next(words, now),
+                    partition,
+                    refused,
+                }
+            })
         });
-        waits.max().unwrap_or(Nanos::ZERO)
+        standings.collect()
+    }
+
+    /// The request's key under a rule, readable.
+    pub fn readable_key(&self, rule: &Rule, x: &dyn Exchange, identity: &Identity<'_>) -> String {
+        let scratch = &mut *self.scratch.borrow_mut();
+        match rule.claim(x, identity, &self.secret, scratch) {
+            Claim::Key(_) => kit::key::readable_with(scratch, &[CONSUMER]),
+            _ => String::new(),
+        }
+    }
+
+    /// What a rule has to say of the request, with nothing charged.
+    pub fn claim<'a>(
+        &self,
+        rule: &'a Rule,
+        x: &dyn Exchange,
+        identity: &Identity<'_>,
+    ) -> Claim<'a> {
+        rule.claim(x, identity, &self.secret, &mut self.scratch.borrow_mut())
+    }
+
+    fn place(&self, charge: &Charge) -> Option<(&Rule, &Allowance)> {
+        let rule = self.rules.get(charge.rule_idx)?;
+        Some((rule, rule.allowances.of(charge.plan)?))
     }
 }
 
-fn take_back(x: &dyn Exchange, charged: &[(&Rule, Tag)], now: Nanos) {
-    for (rule, key) in charged {
-        if let Err(error) = rule.refund(x.host(), *key, now) {
-            log::debug!("rate-limit: refund not kept rule={} error={error}", rule.name);
+/// One request's way along the rules.
+struct Walk<'a, 'x> {
+    policy: &'a Policy,
+    x: &'x dyn Exchange,
+    identity: &'x Identity<'x>,
+    now: Nanos,
+    assessment: Assessment<'a>,
+}
+
+impl<'a> Walk<'a, '_> {
+    /// What one rule makes of the request; a decision, if it ends the way.
+    fn pass(
+        &mut self,
+        idx: usize,
+        rule: &'a Rule,
+        told: &mut impl FnMut(usize, Event),
+    ) -> Option<Decision<'a>> {
+        let key = match self.policy.claim(rule, self.x, self.identity) {
+            Claim::OtherPlan | Claim::NotMatching | Claim::Skipped => return None,
+            Claim::Exempt => {
+                told(idx, Event::Exempt);
+                return None;
+            }
+            Claim::Keyless => {
+                told(idx, Event::Keyless);
+                return (rule.mode == Mode::Enforce).then_some(Decision::Keyless(rule));
+            }
+            Claim::Key(key) => key,
+        };
+        let cost = rule.cost.estimate(self.x);
+        let (host, now) = (self.x.host(), self.now);
+        let denies = rule.on_failure == OnFailure::Deny && key.is_enforced;
+        let failed = denies.then_some(Decision::Failed(rule));
+        let charged = match key.allowance.charge(host, key.tag, cost, now, rule.charge_refused) {
+            Ok(charged) => charged,
+            Err(error) => {
+                told(idx, Event::Failed(error));
+                return failed;
+            }
+        };
+        let is_near = key.allowance.limits().is_near(&charged.account, rule.near.at, now);
+        let verdict = match charged.refusal {
+            None => Verdict::Admit,
+            Some(_) if key.is_enforced => Verdict::Limit,
+            Some(_) => Verdict::Shadow,
+        };
+        told(idx, Event::Decided { verdict, is_near, charged });
+        if verdict == Verdict::Limit || self.policy.keeps_accounts && key.is_enforced {
+            let Charged { account, refusal, .. } = charged;
+            let paid = refusal.is_none().then_some(cost);
+            self.assessment.seen.push(Seen { rule, key, account, charged: paid, refusal });
         }
+        self.assessment.is_shadowed |= verdict == Verdict::Shadow;
+        if verdict == Verdict::Admit {
+            if is_near && key.is_enforced {
+                self.assessment.near.push(rule);
+            }
+            // The last rule has none behind it that could refuse: nothing to take back.
+            if rule.settles(key.allowance) || idx + 1 < self.policy.rules.len() {
+                let (tag, plan) = (key.tag, self.identity.plan);
+                self.assessment.charges.push(Charge { rule_idx: idx, plan, tag, cost, at: now });
+            }
+        }
+        match (charged.refusal, verdict) {
+            (Some(refusal), Verdict::Limit) => Some(self.limit(idx, rule, key, &refusal)),
+            _ if charged.found == Found::Unreadable => failed,
+            _ => None,
+        }
+    }
+
+    /// The refusal of one rule, with what the rules behind it would say.
+    fn limit(
+        &mut self,
+        idx: usize,
+        rule: &'a Rule,
+        key: KeyClaim<'a>,
+        refusal: &Refusal,
+    ) -> Decision<'a> {
+        let mut wait = refusal.wait;
+        for rule in self.policy.rules.iter().skip(idx + 1) {
+            let Claim::Key(key) = self.policy.claim(rule, self.x, self.identity) else { continue };
+            if !key.is_enforced {
+                continue;
+            }
+            let cost = rule.cost.estimate(self.x);
+            let (account, refusal) = key.allowance.preview(self.x.host(), key.tag, cost, self.now);
+            wait = wait.max(refusal.map(|refusal| refusal.wait).unwrap_or_default());
+            self.assessment.seen.push(Seen { rule, key, account, charged: None, refusal });
+        }
+        Decision::Limit(Limited { rule, key, wait })
+    }
+
+    /// A refused request costs nothing.
+    fn take_back(&mut self) {
+        for seen in &mut self.assessment.seen {
+            if let Some(cost) = seen.charged.take() {
+                let limits = seen.key.allowance.limits();
+                seen.account = limits.refund(seen.account, cost, self.now, self.now);
+            }
+        }
+        for charge in std::mem::take(&mut self.assessment.charges) {
+            let Some((rule, allowance)) = self.policy.place(&charge) else { continue };
+            let taken_back = allowance.amend(self.x.host(), charge.tag, self.now, |account| {
+                allowance.limits().refund(account, charge.cost, charge.at, self.now)
+            });
+            if let Err(error) = taken_back {
+                log::debug!("rate-limit: refund not kept rule={} error={error}", rule.name);
+            }
+        }
+    }
+}
+
+/// What a limit counts, for clients.
+fn unit(rule: &Rule, algorithm: &Algorithm) -> Unit {
+    if algorithm.is_concurrency() {
+        return Unit::Concurrent;
+    }
+    match rule.cost.unit() {
+        cost::Unit::Requests => Unit::Requests,
+        cost::Unit::ContentBytes => Unit::Bytes,
+        cost::Unit::Other => Unit::Cost,
     }
 }

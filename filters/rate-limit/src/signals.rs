@@ -1,6 +1,11 @@
 //! Every word of this filter that an operator or a client sees. A stable interface: add freely, never rename.
 
 use kit::meter::{Counter, Gauge, Meter};
+use kit::table::{Found, Place};
+
+use crate::allowance::{Allowance, Charged};
+use crate::policy::{Event, Verdict};
+use crate::rule::{Allowances, Rule};
 
 /// The details of a refused request in Envoy's access log.
 pub const LIMITED_DETAILS: &str = "weir_rate_limited";
@@ -21,6 +26,9 @@ pub const GRPC_UNAUTHENTICATED: u32 = 16;
 /// gRPC's UNAVAILABLE, for a count that could not be kept.
 pub const GRPC_UNAVAILABLE: u32 = 14;
 
+/// Names the limits that a request has come near to, to the upstream and, where the rule says so, to the client.
+pub const NEAR_HEADER: &str = "x-weir-rate-limit-near";
+
 /// What became of a request, in the decision record and as a metric's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
@@ -28,6 +36,10 @@ pub enum Word {
     Admit,
     /// A rule's quota is spent.
     Limit,
+    /// A rule's quota is spent, and the rule does not enforce it.
+    Shadow,
+    /// It is exempt.
+    Exempt,
     /// A rule needs a key that the request does not have.
     Deny,
     /// A count could not be kept.
@@ -40,63 +52,135 @@ impl Word {
         match self {
             Self::Admit => "admit",
             Self::Limit => "limit",
+            Self::Shadow => "shadow",
+            Self::Exempt => "exempt",
             Self::Deny => "deny",
             Self::Error => "error",
         }
     }
 }
 
-/// One rule's metrics.
+/// The metrics of one rule, and of each plan under it.
 #[derive(Debug)]
 pub struct Metrics {
+    exempt: Counter,
+    denied: Counter,
+    same: Option<PlanMetrics>,
+    by_plan: Vec<Option<PlanMetrics>>,
+}
+
+/// The metrics of one plan under a rule, or of the rule if it has none.
+#[derive(Debug)]
+pub struct PlanMetrics {
     admitted: Counter,
     limited: Counter,
-    denied: Counter,
+    shadowed: Counter,
     errors: Counter,
+    near: Counter,
     conflicts: Counter,
     evictions: Counter,
     keys: Gauge,
 }
 
+const REQUESTS: &str = "weir_rate_limit_requests_total";
+
 impl Metrics {
-    /// Defines them for the rule of this name.
-    pub fn new<M: Meter + ?Sized>(meter: &M, rule: &str) -> Self {
-        let requests = |word: Word| {
-            let labels = [("rule", rule), ("decision", word.as_str())];
-            Counter::new(meter, "weir_rate_limit_requests_total", &labels)
+    /// Defines them for a rule.
+    pub fn new<M: Meter + ?Sized>(meter: &M, rule: &Rule) -> Self {
+        let labels = |word: Word| [("rule", rule.name.as_str()), ("decision", word.as_str())];
+        let of = |allowance: &Allowance| PlanMetrics::new(meter, &rule.name, allowance);
+        let (same, by_plan) = match &rule.allowances {
+            Allowances::Same(allowance) => (Some(of(allowance)), Vec::new()),
+            Allowances::ByPlan(by_plan) => {
+                (None, by_plan.iter().map(|allowance| allowance.as_ref().map(of)).collect())
+            }
         };
         Self {
-            admitted: requests(Word::Admit),
-            limited: requests(Word::Limit),
-            denied: requests(Word::Deny),
-            errors: requests(Word::Error),
-            conflicts: Counter::new(meter, "weir_rate_limit_conflicts_total", &[("rule", rule)]),
-            evictions: Counter::new(meter, "weir_rate_limit_evictions_total", &[("rule", rule)]),
-            keys: Gauge::new(meter, "weir_rate_limit_keys", &[("rule", rule)]),
+            exempt: Counter::new(meter, REQUESTS, &labels(Word::Exempt)),
+            denied: Counter::new(meter, REQUESTS, &labels(Word::Deny)),
+            same,
+            by_plan,
         }
     }
 
-    /// Counts a request by what became of it.
-    pub fn count<M: Meter + ?Sized>(&self, meter: &M, word: Word) {
-        let counter = match word {
-            Word::Admit => self.admitted,
-            Word::Limit => self.limited,
-            Word::Deny => self.denied,
-            Word::Error => self.errors,
-        };
-        counter.add(meter, 1);
+    /// Counts what happened at the rule to a request of this plan.
+    pub fn count<M: Meter + ?Sized>(&self, meter: &M, plan: usize, event: &Event) {
+        let at_plan = self.plan(plan);
+        match event {
+            Event::Exempt => self.exempt.add(meter, 1),
+            Event::Keyless => self.denied.add(meter, 1),
+            Event::Failed(_) => {
+                if let Some(metrics) = at_plan {
+                    metrics.errors.add(meter, 1);
+                }
+            }
+            Event::Decided { verdict, is_near, charged } => {
+                if let Some(metrics) = at_plan {
+                    metrics.count(meter, *verdict, *is_near, charged);
+                }
+            }
+        }
     }
 
-    /// Counts what an update did to the table.
-    pub fn count_place<M: Meter + ?Sized>(
+    /// The metrics of a plan.
+    pub fn plan(&self, plan: usize) -> Option<&PlanMetrics> {
+        self.same.as_ref().or_else(|| self.by_plan.get(plan)?.as_ref())
+    }
+
+    /// The rule's tables were emptied.
+    pub fn emptied<M: Meter + ?Sized>(&self, meter: &M) {
+        for metrics in self.same.iter().chain(self.by_plan.iter().flatten()) {
+            metrics.keys.set(meter, 0);
+        }
+    }
+
+    /// A key was forgotten.
+    pub fn forgot<M: Meter + ?Sized>(&self, meter: &M, plan: usize) {
+        if let Some(metrics) = self.plan(plan) {
+            metrics.keys.add(meter, -1);
+        }
+    }
+}
+
+impl PlanMetrics {
+    fn new<M: Meter + ?Sized>(meter: &M, rule: &str, allowance: &Allowance) -> Self {
+        let mut labels = vec![("rule", rule)];
+        labels.extend(allowance.plan.as_deref().map(|plan| ("plan", plan)));
+        let requests = |word: Word| {
+            let labels = [labels.as_slice(), &[("decision", word.as_str())]].concat();
+            Counter::new(meter, REQUESTS, &labels)
+        };
+        let capacity = Gauge::new(meter, "weir_rate_limit_capacity", &labels);
+        capacity.set(meter, allowance.table.capacity());
+        Self {
+            admitted: requests(Word::Admit),
+            limited: requests(Word::Limit),
+            shadowed: requests(Word::Shadow),
+            errors: requests(Word::Error),
+            near: Counter::new(meter, "weir_rate_limit_near_total", &labels),
+            conflicts: Counter::new(meter, "weir_rate_limit_conflicts_total", &labels),
+            evictions: Counter::new(meter, "weir_rate_limit_evictions_total", &labels),
+            keys: Gauge::new(meter, "weir_rate_limit_keys", &labels),
+        }
+    }
+
+    fn count<M: Meter + ?Sized>(
         &self,
         meter: &M,
-        place: kit::table::Place,
-        n_conflicts: u32,
+        verdict: Verdict,
+        is_near: bool,
+        charged: &Charged,
     ) {
-        use kit::table::Place;
-        self.conflicts.add(meter, u64::from(n_conflicts));
-        match place {
+        let counter = match verdict {
+            Verdict::Admit => self.admitted,
+            Verdict::Limit => self.limited,
+            Verdict::Shadow => self.shadowed,
+        };
+        counter.add(meter, 1);
+        self.near.add(meter, u64::from(is_near && verdict == Verdict::Admit));
+        self.errors.add(meter, u64::from(charged.found == Found::Unreadable));
+        self.conflicts.add(meter, u64::from(charged.n_conflicts));
+        match charged.place {
             Place::Added => self.keys.add(meter, 1),
             Place::Removed => self.keys.add(meter, -1),
             Place::Evicted(_) => self.evictions.add(meter, 1),

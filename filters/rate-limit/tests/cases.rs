@@ -6,6 +6,7 @@ use kit::exchange::Attribute;
 use kit::fake::{FakeExchange, FakeHost};
 use kit::{Filter, Flow, Nanos, Reply};
 use weir_rate_limit::RateLimit;
+use weir_rate_limit::filter::Stream;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -18,7 +19,7 @@ fn worker(host: &FakeHost, config: &str) -> RateLimit {
 }
 
 fn ask(worker: &RateLimit, x: &FakeExchange) -> Option<Reply> {
-    match worker.on_request_headers(&mut (), x, true) {
+    match worker.on_request_headers(&mut Stream::default(), x, true) {
         Flow::Continue => None,
         Flow::Reply(reply) => Some(*reply),
         Flow::Pause => panic!("the limiter never waits"),
@@ -57,7 +58,7 @@ fn the_request_after_the_last_admitted_one_is_refused() {
         String::from_utf8(reply.body).unwrap(),
         concat!(
             r#"{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota exceeded","#,
-            r#""status":429,"detail":"The quota of the policy \"general\" is spent; it admits the next request in 20 s.","#,
+            r#""status":429,"detail":"The quota of \"general\" is spent; come back in 20 s.","#,
             r#""violated-policies":["general"]}"#
         )
     );
@@ -235,7 +236,7 @@ fn counts_outlive_a_new_configuration() {
 }
 
 #[test]
-fn an_admitted_request_costs_one_get_and_one_set_and_a_refused_one_no_set() {
+fn an_admitted_request_costs_one_get_and_one_set_and_a_refusal_takes_note_of_who() {
     let host = FakeHost::default();
     let worker = worker(&host, THREE_A_MINUTE);
     let x = from(&host, b"192.0.2.1:1");
@@ -244,7 +245,7 @@ fn an_admitted_request_costs_one_get_and_one_set_and_a_refused_one_no_set() {
         ask(&worker, &x);
         (host.shared_ops().0 - before.0, host.shared_ops().1 - before.1)
     };
-    assert_eq!([cost(), cost(), cost(), cost()], [(1, 1), (1, 1), (1, 1), (1, 0)]);
+    assert_eq!([cost(), cost(), cost(), cost()], [(1, 1), (1, 1), (1, 1), (2, 1)]);
 }
 
 #[test]
@@ -272,7 +273,7 @@ fn what_is_in_force_is_told_in_operators_words() {
     assert_eq!(
         worker(&host, THREE_A_MINUTE).summary(),
         [
-            "rule general, for every request: 3 per 1m by address (IPv6 by /64), else one key for all; up to 65536 keys"
+            "rule general, for every request: 3 per 1m, up to 65536 keys; by address (IPv6 by /64), else one key for all"
         ]
     );
 }
@@ -282,12 +283,12 @@ fn a_rule_that_is_switched_off_counts_nothing() {
     let host = FakeHost::default();
     let worker = worker(
         &host,
-        r#"{"rules": [{"name": "off", "enabled": false, "limits": [{"quota": 1, "window": "1h"}]}]}"#,
+        r#"{"rules": [{"name": "off", "mode": "off", "limits": [{"quota": 1, "window": "1h"}]}]}"#,
     );
     for _ in 0..3 {
         assert_eq!(ask(&worker, &from(&host, b"192.0.2.1:1")), None);
     }
-    assert_eq!(worker.summary(), ["rule off: switched off"]);
+    assert_eq!(worker.summary(), ["rule off: off"]);
 }
 
 #[test]

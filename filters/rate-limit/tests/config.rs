@@ -40,7 +40,7 @@ fn all_problems_are_told_at_once() {
             r#"rules[0].limits[0].window: found "10ms", allowed 1s to 30d; raise it to at least 1s"#,
             r#"rules[0].on_failure: found "reject", allowed "admit", "deny"; choose one of them"#,
             r#"rules[1].limits: found 0 entries, at least 1 is needed; add 1 entry"#,
-            r#"rules[1].brust: unknown field; remove it, the fields here are name, enabled, match, key, on_missing, limits, max_keys, on_failure"#,
+            r#"rules[1].brust: unknown field; remove it, the fields here are name, mode, enforce, match, exempt, key, on_missing, max_keys, limits, cost, count, statuses, refund, charge_refused, near, answer, show_keys, on_failure"#,
         ]
     );
 }

@@ -5,49 +5,39 @@ use serde_json::{Map, Value};
 use super::fields::Fields;
 use super::quote::found;
 
-/// For fields that have a short form and a long one: these mark nothing as known, so the field must still be read.
 impl Fields<'_> {
     /// Whether the object has this field, and an object in it.
+    ///
+    /// For fields that have a short form and a long one: it marks nothing as known, so the field must still be read.
     pub fn is_object(&self, name: &str) -> bool {
         self.object.get(name).is_some_and(Value::is_object)
     }
 
-    /// Whether the object has this field, and a list in it.
-    pub fn is_list(&self, name: &str) -> bool {
-        self.object.get(name).is_some_and(Value::is_array)
-    }
-
-    /// Whether the object has this field, and a text in it.
-    pub fn is_text(&self, name: &str) -> bool {
-        self.object.get(name).is_some_and(Value::is_string)
-    }
-}
-
-/// JSON that means nothing to the filter, such as a body that it sends.
-///
-/// Nothing in it is refused: names, kinds and nulls are the operator's own.
-/// Only a name that one object has twice is, since [`super::parse`] sees it.
-impl Fields<'_> {
-    /// Any JSON.
+    /// A JSON object of up to `max_bytes` when written without blanks, that means nothing to the filter,
+    /// such as a body that it sends.
     ///
-    /// `None` if the field is absent.
-    pub fn optional_json(&mut self, name: &'static str) -> Option<Value> {
-        self.take_remedy();
-        self.ask(name).cloned()
-    }
-
-    /// Any JSON object.
-    ///
-    /// `None` if the field is absent, or no object.
-    pub fn optional_json_object(&mut self, name: &'static str) -> Option<Map<String, Value>> {
+    /// Nothing in it is refused: names, kinds and nulls are the operator's own.
+    /// Only a name that one object has twice is, since [`super::parse`] sees it.
+    /// `None` if the field is absent, or wrong.
+    pub fn optional_json_object(
+        &mut self,
+        name: &'static str,
+        max_bytes: usize,
+    ) -> Option<Map<String, Value>> {
         self.take_remedy();
         let value = self.ask(name)?;
-        let Some(object) = value.as_object() else {
+        let size = value.to_string().len();
+        let Some(object) = value.as_object().cloned() else {
             let found = found(value);
             self.problem(name, found, "an object", "put the fields in { }");
             return None;
         };
-        Some(object.clone())
+        if size > max_bytes {
+            let allowed = format!("an object of up to {max_bytes} bytes as JSON");
+            self.problem(name, format_args!("{size} bytes"), allowed, "shorten it");
+            return None;
+        }
+        Some(object)
     }
 }
 
@@ -55,51 +45,35 @@ impl Fields<'_> {
 mod tests {
     use serde_json::json;
 
-    use crate::config::{Problems, read};
+    use crate::config::load;
 
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    fn lines(read: Result<(), Problems>) -> Vec<String> {
-        read.err().map(|problems| problems.lines().collect()).unwrap_or_default()
-    }
-
     #[test]
     fn a_form_is_told_without_marking_the_field_as_known() {
-        let value = json!({"a": {}, "b": [1], "c": "x"});
-        let lines = lines(read("test", &value, |fields| {
-            for (idx, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
-                let forms = [fields.is_object(name), fields.is_list(name), fields.is_text(name)];
-                assert_eq!(forms, [0, 1, 2].map(|form| form == idx), "{name}");
-            }
-            fields.optional_json("a");
-        }));
-        assert_eq!(lines.len(), 3, "{lines:?}");
-        assert_eq!(lines[0], "test: b: unknown field; remove it, the fields here are a");
-    }
-
-    #[test]
-    fn json_is_passed_on_as_it_is() {
-        let body = json!({"error": null, "n": [1, 2.5, {"deep": true}], "": ""});
-        for body in [body.clone(), json!(null), json!("text"), json!([])] {
-            let value = json!({"json": body});
-            let read = read("test", &value, |fields| fields.optional_json("json")).ok();
-            assert_eq!(read, Some(Some(body)));
-        }
-        let object = read("test", &json!({"json": body}), |fields| {
-            assert_eq!(fields.optional_json("none"), None);
-            assert_eq!(fields.optional_json_object("none"), None);
-            fields.optional_json_object("json")
+        let read = load("f", br#"{"a": {}, "b": [1]}"#, |fields| {
+            assert_eq!(["a", "b", "c"].map(|name| fields.is_object(name)), [true, false, false]);
         });
-        assert_eq!(object.ok().flatten(), body.as_object().cloned());
+        assert_eq!(read.unwrap_err().lines().filter(|line| line.contains("unknown")).count(), 2);
     }
 
     #[test]
-    fn what_is_no_object_is_refused_as_one() {
-        let lines = lines(read("test", &json!({"upgrade": "https://x"}), |fields| {
-            assert_eq!(fields.optional_json_object("upgrade"), None);
-        }));
-        let line = "test: upgrade: found \"https://x\", allowed an object; put the fields in { }";
-        assert_eq!(lines[0], line);
+    fn an_object_is_taken_as_it_is_within_its_size() {
+        let read = |text: &str| {
+            let read = load("f", text.as_bytes(), |fields| fields.optional_json_object("x", 12));
+            read.map_err(|problems| problems.lines().next().unwrap_or_default())
+        };
+        assert_eq!(read("{}"), Ok(None));
+        assert_eq!(read(r#"{"x": {"b":[null]}}"#), Ok(json!({"b": [null]}).as_object().cloned()));
+        for (text, line) in [
+            (
+                r#"{"x": {"b": null, "a": 1}}"#,
+                "f: x: found 16 bytes, allowed an object of up to 12 bytes as JSON; shorten it",
+            ),
+            (r#"{"x": [1]}"#, "f: x: found a list, allowed an object; put the fields in { }"),
+        ] {
+            assert_eq!(read(text), Err(line.to_owned()));
+        }
     }
 }

@@ -74,6 +74,45 @@ impl Fields<'_> {
         Some(taken)
     }
 
+    /// Lists of objects by names that the operator chooses, in the order of the names.
+    ///
+    /// `counts` is how many names there may be, `entries` how many objects in each list.
+    /// `None` if the field is absent, or no object.
+    pub fn optional_named_lists<T>(
+        &mut self,
+        name: &'static str,
+        counts: RangeInclusive<usize>,
+        entries: RangeInclusive<usize>,
+        mut take: impl FnMut(&str, &mut Fields<'_>) -> T,
+    ) -> Option<BTreeMap<String, Vec<T>>> {
+        let path = self.path(name);
+        let map = self.ask_map(name, &counts)?;
+        let mut taken = BTreeMap::new();
+        for (key, value) in map {
+            let path = field_path(&path, key);
+            let Some(list) = value.as_array() else {
+                let found = found(value);
+                self.problems.add(
+                    &path,
+                    format_args!("found {found}, allowed a list of objects; put the values in [ ]"),
+                );
+                continue;
+            };
+            check_count(self.problems, &path, list.len(), &entries, None);
+            let objects = list.iter().take(*entries.end()).enumerate();
+            let read = objects.filter_map(|(idx, entry)| {
+                let path = entry_path(&path, idx);
+                let Some(object) = entry.as_object() else {
+                    not_an_object(self.problems, &path, entry);
+                    return None;
+                };
+                Some(read_object(object, &path, self.problems, |fields| take(key, fields)))
+            });
+            taken.insert(key.clone(), read.collect());
+        }
+        Some(taken)
+    }
+
     /// Objects by names that the operator chooses, in the order of the names.
     ///
     /// `None` if the field is absent, or no object.
@@ -199,27 +238,37 @@ impl<'a> Fields<'a> {
         counts: &RangeInclusive<usize>,
         remedy: Option<String>,
     ) {
-        let (least, most) = (*counts.start(), *counts.end());
-        let (needed, mend) = if count < least {
-            let verb = if least == 1 { "is" } else { "are" };
-            let missing = least.saturating_sub(count);
-            (format!("at least {least} {verb} needed"), format!("add {}", entries(missing)))
-        } else if count > most {
-            let verb = if most == 1 { "is" } else { "are" };
-            let surplus = count.saturating_sub(most);
-            (format!("at most {most} {verb} allowed"), format!("remove {}", entries(surplus)))
-        } else {
-            return;
-        };
         let path = self.path(name);
-        let mend = remedy.unwrap_or(mend);
-        self.problems.add(&path, format_args!("found {}, {needed}; {mend}", entries(count)));
+        check_count(self.problems, &path, count, counts, remedy);
     }
 
     /// Reports that a required field is not there.
     pub(super) fn missing(&mut self, name: &'static str, allowed: &str) {
         self.problem(name, "nothing", allowed, "add this field");
     }
+}
+
+fn check_count(
+    problems: &mut Problems,
+    path: &str,
+    count: usize,
+    counts: &RangeInclusive<usize>,
+    remedy: Option<String>,
+) {
+    let (least, most) = (*counts.start(), *counts.end());
+    let (needed, mend) = if count < least {
+        let verb = if least == 1 { "is" } else { "are" };
+        let missing = least.saturating_sub(count);
+        (format!("at least {least} {verb} needed"), format!("add {}", entries(missing)))
+    } else if count > most {
+        let verb = if most == 1 { "is" } else { "are" };
+        let surplus = count.saturating_sub(most);
+        (format!("at most {most} {verb} allowed"), format!("remove {}", entries(surplus)))
+    } else {
+        return;
+    };
+    let mend = remedy.unwrap_or(mend);
+    problems.add(path, format_args!("found {}, {needed}; {mend}", entries(count)));
 }
 
 fn not_an_object(problems: &mut Problems, path: &str, value: &Value) {

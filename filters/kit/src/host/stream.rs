@@ -135,16 +135,17 @@ impl<F: Filter> Drop for Live<F> {
     }
 }
 
-/// Only an answer with a message of its own for gRPC looks at the request, fetching its headers if nobody has.
+/// Only an answer with a message of its own for gRPC looks at the request.
 fn send(reply: &Reply, x: &View) {
-    let request = reply.grpc_message.as_ref().map(|_| x.headers(Map::Request)).unwrap_or_default();
+    let has_message = reply.grpc_message.is_some();
+    let content_type = if has_message { x.request_header("content-type") } else { None };
     let headers: Vec<(&str, &[u8])> =
         reply.headers.iter().map(|(name, value)| (name.as_ref(), value.as_slice())).collect();
     let grpc_status = reply.grpc_status.and_then(|status| i32::try_from(status).ok()).unwrap_or(-1);
     abi::reply(
         u32::from(reply.status),
         reply.details,
-        reply.body_for(&request),
+        reply.body_for(content_type.as_deref()),
         &encode_pairs(&headers),
         grpc_status,
     );
@@ -256,10 +257,10 @@ impl Exchange for View {
         }
     }
 
-    fn method(&self) -> Option<Rc<[u8]>> {
+    fn request_header(&self, name: &str) -> Option<Rc<[u8]>> {
         match self.request.borrow().as_ref() {
-            Some(headers) => headers.get(":method").map(Rc::from),
-            None => abi::property(b"request\0method").map(Rc::from),
+            Some(headers) => headers.get(name).map(Rc::from),
+            None => abi::property(["request\0headers\0", name].concat().as_bytes()).map(Rc::from),
         }
     }
 

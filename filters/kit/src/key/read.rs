@@ -16,11 +16,6 @@ const PARTS: RangeInclusive<usize> = 1..=8;
 const MAX_SEGMENT: usize = 31;
 
 pub(super) const FORMS: &str = "a part such as \"address\", \"header:x-api-key\" or {\"part\": \"claim\", \"path\": [\"sub\"]}";
-/// Where Envoy's JWT filter puts the claims, unless the operator names another place.
-pub(crate) const JWT_NAMESPACE: &str = "envoy.filters.http.jwt_authn";
-pub(crate) const JWT_PAYLOAD: &str = "jwt_payload";
-
-const FORMS: &str = "a part such as \"address\", \"header:x-api-key\" or {\"part\": \"claim\", \"path\": [\"sub\"]}";
 
 const ON_MISSING: [(&str, OnMissing); 4] = [
     ("anonymous", OnMissing::Anonymous),

@@ -77,10 +77,10 @@ impl Answer {
     /// Both are problems of type `quota-exceeded`: the draft counts concurrency among the quotas, and keeps
     /// `temporary-reduced-capacity` for a server that can serve less than it usually does.
     ///
-    /// `random` are sixty-four unpredictable bits, for the jitter.
+    /// `random` gives sixty-four unpredictable bits; asked only for a jitter.
     ///
     /// **Cost**: the body is written once; a configured one is copied.
-    pub fn spent(&self, spent: &Spent<'_>, random: u64) -> Reply {
+    pub fn spent(&self, spent: &Spent<'_>, random: impl FnOnce() -> u64) -> Reply {
         let status = self.status.unwrap_or(429);
         let seconds = self.spread(spent.earliest(), random);
         let names: Vec<&str> = spent.violated().map(|standing| standing.policy).collect();
@@ -128,7 +128,7 @@ impl Answer {
     }
 
     /// 503: the rule's count could not be kept, and it says not to let such a request pass.
-    pub fn failed(&self, rule: &str, random: u64) -> Reply {
+    pub fn failed(&self, rule: &str, random: impl FnOnce() -> u64) -> Reply {
         let detail = format!("The count of \"{rule}\" could not be kept.");
         self.own(
             &Problem::blank("Limit unavailable", 503, &detail),
@@ -161,9 +161,10 @@ impl Answer {
     /// `seconds`, and up to the jitter more.
     ///
     /// The remainder prefers some seconds by less than one in 10^15.
-    fn spread(&self, seconds: u64, random: u64) -> u64 {
-        let choices = self.jitter.map_or(0, Nanos::as_secs).saturating_add(1);
-        seconds.saturating_add(random.checked_rem(choices).unwrap_or(0))
+    fn spread(&self, seconds: u64, random: impl FnOnce() -> u64) -> u64 {
+        let Some(jitter) = self.jitter else { return seconds };
+        let choices = jitter.as_secs().saturating_add(1);
+        seconds.saturating_add(random().checked_rem(choices).unwrap_or(0))
     }
 
     /// The filter's headers, then the operator's.
@@ -234,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_spent_quota_is_a_problem_document() {
-        let reply = Answer::default().spent(&spent(&[PLAIN, REFUSED]), u64::MAX);
+        let reply = Answer::default().spent(&spent(&[PLAIN, REFUSED]), || u64::MAX);
         assert_eq!((reply.status, reply.grpc_status), (429, Some(8)));
         assert_eq!(reply.details, "weir_rate_limited");
         assert_eq!(
@@ -264,7 +265,7 @@ mod tests {
     #[test]
     fn all_limits_that_refuse_are_named_and_the_first_in_the_header() {
         let daily = Standing { policy: "daily", ..REFUSED };
-        let reply = Answer::default().spent(&spent(&[AT_ONCE, PLAIN, daily]), 0);
+        let reply = Answer::default().spent(&spent(&[AT_ONCE, PLAIN, daily]), || 0);
         assert_eq!(json_of(&reply)["violated-policies"], json!(["at-once", "daily"]));
         assert_eq!(header(&reply, "x-weir-rate-limit"), ["at-once"]);
         assert!(reply.grpc_message.unwrap().starts_with("The quota of \"at-once\", \"daily\" is"));
@@ -272,7 +273,7 @@ mod tests {
 
     #[test]
     fn too_many_at_once_exceed_a_quota_too() {
-        let reply = Answer::default().spent(&spent(&[AT_ONCE]), 0);
+        let reply = Answer::default().spent(&spent(&[AT_ONCE]), || 0);
         let problem = json_of(&reply);
         assert_eq!(problem["type"], signals::PROBLEM_TYPE);
         assert_eq!(
@@ -286,7 +287,7 @@ mod tests {
         let offer = json!({"plan": "standard", "url": "https://example.com/?a=\"b\""});
         let standings = [REFUSED];
         let why = Spent { plan: Some("free"), upgrade: Some(&offer), ..spent(&standings) };
-        let problem = json_of(&Answer::default().spent(&why, 0));
+        let problem = json_of(&Answer::default().spent(&why, || 0));
         assert_eq!((&problem["plan"], &problem["upgrade"]), (&json!("free"), &offer));
     }
 
@@ -296,7 +297,7 @@ mod tests {
         let told = |standing: Standing<'_>, wait| -> u64 {
             let standings = [standing];
             let why = Spent { wait, ..spent(&standings) };
-            header(&answer.spent(&why, u64::MAX), "retry-after")[0].parse().unwrap()
+            header(&answer.spent(&why, || u64::MAX), "retry-after")[0].parse().unwrap()
         };
         let soon = Standing { next: Nanos(1), ..REFUSED };
         assert_eq!(told(soon, Nanos::ZERO), 1);
@@ -312,11 +313,12 @@ mod tests {
     #[test]
     fn comebacks_are_spread_over_whole_seconds() {
         let answer = read(r#"{"retry_after_jitter": "2s500ms"}"#).unwrap();
-        let told =
-            |random| header(&answer.spent(&spent(&[REFUSED]), random), "retry-after")[0].to_owned();
+        let told = |random| {
+            header(&answer.spent(&spent(&[REFUSED]), || random), "retry-after")[0].to_owned()
+        };
         assert_eq!([0, 1, 2, 3].map(told), ["5", "6", "7", "5"]);
-        assert_eq!(header(&answer.failed("r", 2), "retry-after"), ["3"]);
-        assert_eq!(answer.spread(u64::MAX, 2), u64::MAX);
+        assert_eq!(header(&answer.failed("r", || 2), "retry-after"), ["3"]);
+        assert_eq!(answer.spread(u64::MAX, || 2), u64::MAX);
     }
 
     #[test]
@@ -326,14 +328,14 @@ mod tests {
                 "headers": {"X-Reason": "busy", "access-control-allow-origin": "*"}}"#,
         )
         .unwrap();
-        let reply = answer.spent(&spent(&[REFUSED]), 0);
+        let reply = answer.spent(&spent(&[REFUSED]), || 0);
         assert_eq!((reply.status, reply.body.as_slice()), (503, br#"{"code":7}"#.as_slice()));
         assert_eq!(header(&reply, "content-type"), ["application/json"]);
         assert_eq!(header(&reply, "x-reason"), ["busy"]);
         assert_eq!(header(&reply, "retry-after"), ["5"]);
         assert_eq!(reply.grpc_message.as_deref(), Some("slow down"));
         let own_status = read(r#"{"status": 403}"#).unwrap();
-        assert_eq!(json_of(&own_status.spent(&spent(&[REFUSED]), 0))["status"], 403);
+        assert_eq!(json_of(&own_status.spent(&spent(&[REFUSED]), || 0))["status"], 403);
     }
 
     #[test]
@@ -353,7 +355,7 @@ mod tests {
             })
         );
         assert_eq!(header(&keyless, "retry-after"), [""; 0]);
-        let failed = answer.failed("general", 0);
+        let failed = answer.failed("general", || 0);
         assert_eq!((failed.status, failed.grpc_status), (503, Some(14)));
         assert_eq!(failed.details, "weir_rate_limit_failed");
         assert_eq!(json_of(&failed)["title"], "Limit unavailable");
@@ -369,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_refusal_by_nobody_is_an_answer_all_the_same() {
-        let reply = Answer::default().spent(&spent(&[]), 0);
+        let reply = Answer::default().spent(&spent(&[]), || 0);
         assert_eq!((reply.status, header(&reply, "retry-after")), (429, vec!["5"]));
         assert_eq!(json_of(&reply)["violated-policies"], Value::Null);
     }

@@ -18,7 +18,7 @@ pub(super) fn reply(status: u16, content_type: &'static str, body: &Value) -> Re
         (Cow::Borrowed("cache-control"), b"no-store".to_vec()),
         (Cow::Borrowed("content-type"), content_type.as_bytes().to_vec()),
     ];
-    Reply { status, headers, body, details: DETAILS, grpc_status: None }
+    Reply { status, headers, body, details: DETAILS, grpc_status: None, grpc_message: None }
 }
 
 fn ok(body: &Value) -> Reply {

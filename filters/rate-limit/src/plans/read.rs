@@ -17,6 +17,8 @@ const SOURCES: RangeInclusive<usize> = 1..=4;
 const KEYS: RangeInclusive<usize> = 1..=10_000;
 /// The longest object in `upgrade` as JSON text, in bytes: it is part of every refusal.
 const MAX_UPGRADE: usize = 2_048;
+/// All of them together.
+const MAX_UPGRADES: usize = 64 * 1024;
 
 /// Headers that belong to the connection or to the framing of a message (RFC 9110, 7.6.1; RFC 9112, 6).
 const NOT_OURS: [&str; 9] = [
@@ -96,7 +98,8 @@ fn source(fields: &mut Fields<'_>, choices: &Choices<'_>) -> Option<PlanSource> 
 /// The objects of `upgrade`, by the places of their plans.
 fn upgrades(fields: &mut Fields<'_>, names: &[String]) -> Vec<Option<Value>> {
     let mut upgrades = vec![None; names.len()];
-    for (name, upgrade) in fields.optional_json_object("upgrade").unwrap_or_default() {
+    for (name, upgrade) in fields.optional_json_object("upgrade", MAX_UPGRADES).unwrap_or_default()
+    {
         let place = names.iter().position(|plan| *plan == name);
         let problem = match place.and_then(|idx| upgrades.get_mut(idx)) {
             Some(place) => {
