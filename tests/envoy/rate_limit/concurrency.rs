@@ -1,0 +1,1 @@
+//! Requests in flight: exactly as many as the quota, given back however a stream ends.
