@@ -37,15 +37,20 @@ pub fn configuration(module: &str) -> String {
 #[must_use]
 pub fn callbacks(module: &str) -> &'static [&'static str] {
     match module {
-        "weir_rate_limit" => &["request_headers", "response_headers", "log"],
+        "weir_rate_limit" => &["request_headers", "response_headers", "log", "tick"],
         "weir_response_cache" => {
             &["request_headers", "response_headers", "response_body", "response_trailers"]
         }
         "weir_circuit_breaker" => &["request_headers", "log"],
         "weir_metrics" => &["log"],
-        "weir_gateway" => {
-            &["request_headers", "response_headers", "response_body", "response_trailers", "log"]
-        }
+        "weir_gateway" => &[
+            "request_headers",
+            "response_headers",
+            "response_body",
+            "response_trailers",
+            "log",
+            "tick",
+        ],
         _ => &[],
     }
 }

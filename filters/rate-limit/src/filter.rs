@@ -20,7 +20,7 @@ use crate::policy::{Assessment, Charge, Decision, Event, Limited, Policy};
 use crate::rule::Rule;
 use crate::signals::{self, Metrics, Word};
 use crate::standing::Standing;
-use crate::top::{Labels, Top};
+use crate::top::{Gathered, Labels, Report, Top};
 
 /// The rate limiter of one worker.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ pub struct RateLimit {
 pub(crate) struct Watch {
     pub(crate) metrics: Metrics,
     complaints: Throttle,
-    pub(crate) top: Top,
+    top: Top,
+    gathered: Gathered,
 }
 
 /// What is remembered of an exchange.
@@ -54,8 +55,13 @@ type Header = (Cow<'static, str>, Vec<u8>);
 
 impl Filter for RateLimit {
     const NAME: &'static str = "rate-limit";
-    const CALLBACKS: Callbacks =
-        Callbacks::of(&[Callback::RequestHeaders, Callback::ResponseHeaders, Callback::Log]);
+    const CALLBACKS: Callbacks = Callbacks::of(&[
+        Callback::RequestHeaders,
+        Callback::ResponseHeaders,
+        Callback::Log,
+        Callback::Tick,
+    ]);
+    const TICK: Option<Nanos> = Some(Nanos::SECOND);
     const ROUTINE: Option<&'static str> = Some(Word::Admit.as_str());
     type Config = Config;
     type Stream = Stream;
@@ -143,6 +149,12 @@ impl Filter for RateLimit {
             self.policy.settle(x, &stream.charges, x.now());
         }
     }
+
+    fn on_tick(&self, host: &dyn Host) {
+        for watch in &self.watches {
+            watch.add_up(host, host.now());
+        }
+    }
 }
 
 impl RateLimit {
@@ -217,13 +229,13 @@ impl RateLimit {
     fn rank(&self, x: &dyn Exchange, identity: &Identity<'_>, limited: &Limited<'_>, now: Nanos) {
         let place = self.policy.rules.iter().position(|rule| rule.name == limited.rule.name);
         let Some(watch) = place.and_then(|idx| self.watches.get(idx)) else { return };
-        let label = if limited.rule.show_keys {
-            self.policy.readable_key(limited.rule, x, identity)
-        } else {
-            String::new()
+        let label = || match limited.rule.show_keys {
+            true => self.policy.readable_key(limited.rule, x, identity),
+            false => String::new(),
         };
-        if let Err(error) = watch.top.count(x.host(), limited.key.tag, &label, now) {
-            log::debug!("rate-limit: refusal not ranked rule={} error={error}", limited.rule.name);
+        if watch.gathered.add(limited.key.tag, label) {
+            watch.add_up(x.host(), now);
+            watch.gathered.clear();
         }
     }
 }
@@ -235,7 +247,21 @@ impl Watch {
         if let Err(error) = top.prepare(host) {
             log::error!("rate-limit: list not prepared rule={} error={error}", rule.name);
         }
-        Self { metrics: Metrics::new(host, rule), complaints: Throttle::default(), top }
+        let metrics = Metrics::new(host, rule);
+        Self { metrics, complaints: Throttle::default(), top, gathered: Gathered::default() }
+    }
+
+    /// Adds up what this worker has gathered.
+    fn add_up(&self, host: &dyn Host, now: Nanos) {
+        if let Err(error) = self.top.count(host, &self.gathered, now) {
+            log::debug!("rate-limit: refusals not ranked error={error}");
+        }
+    }
+
+    /// The keys refused most, as far as this worker knows.
+    pub(crate) fn report(&self, host: &dyn Host) -> Report {
+        self.add_up(host, host.now());
+        self.top.report(host, host.now())
     }
 }
 

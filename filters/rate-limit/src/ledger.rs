@@ -94,10 +94,7 @@ impl Ledger for RateLimit {
         let rules = self.policy.rules.iter().zip(&self.watches);
         let chosen = rules.filter(|(found, _)| rule.is_none_or(|name| name == found.name));
         chosen
-            .map(|(rule, watch)| RuleTop {
-                rule: rule.name.clone(),
-                report: watch.top.report(host, host.now()),
-            })
+            .map(|(rule, watch)| RuleTop { rule: rule.name.clone(), report: watch.report(host) })
             .collect()
     }
 }

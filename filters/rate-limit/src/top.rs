@@ -9,8 +9,11 @@
 //! **Promise**, with no update lost: a key's true number of refusals lies between [`Counter::at_least`] and
 //! [`Counter::at_most`], and every key with more than a thirty-second of all refusals is in the list.
 //!
-//! **Not promised**: that none is lost. This is statistics: under contention a refusal goes uncounted
-//! rather than be tried for long.
+//! Refusals must stay cheap while somebody floods: each worker gathers its own ([`Gathered`]) and adds them up
+//! once a second, so a report is up to a second behind.
+//!
+//! **Not promised**: that none is lost. This is statistics: a worker that can not add up what it gathered,
+//! because others are faster or it ends, forgets it rather than try for long.
 //!
 //! **Edges**: a worker that is one period behind counts into the running one; a clock that jumped further, either
 //! way, starts afresh. Bytes of another layout count as none.
@@ -18,9 +21,13 @@
 //! **Source**: Metwally, Agrawal and El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data
 //! Streams", ICDT 2005; adding two sketches up: Agarwal et al., "Mergeable Summaries", PODS 2012.
 
+mod gathered;
+
 use kit::Nanos;
 use kit::hash::Tag;
 use kit::shared::{Change, SetError, SharedData, UpdateError, update};
+
+pub use gathered::Gathered;
 
 /// Counters per period: as many keys as an operator reads, and a sketch that a get costs little for.
 pub const COUNTERS: usize = 32;
@@ -100,33 +107,37 @@ impl Top {
         }
     }
 
-    /// Counts one refusal of this key; `label` is its readable form, kept only if the rule shows keys.
+    /// Counts what a worker has gathered, and forgets it there; after three conflicts it stays for the next time.
     ///
-    /// After three conflicts it goes uncounted.
-    ///
-    /// **Cost**: one get and one set of 1.5 KiB, or 5.6 KiB with labels; each conflict the same again.
+    /// **Cost**: nothing if nothing is gathered; else one get and one set of 1.5 KiB, or 5.6 KiB with labels;
+    /// each conflict the same again.
     ///
     /// # Errors
     /// The host refused to store.
     pub fn count<S: SharedData + ?Sized>(
         &self,
         store: &S,
-        tag: Tag,
-        label: &str,
+        gathered: &Gathered,
         now: Nanos,
     ) -> Result<(), UpdateError> {
+        if gathered.is_empty() {
+            return Ok(());
+        }
         let mut attempts = 0;
         let done = update(store, &self.name, |bytes| {
             if attempts == ATTEMPTS {
-                return (Change::Keep, ());
+                return (Change::Keep, false);
             }
             attempts += 1;
             let mut sketch = Sketch::from_bytes(self.labels, std::mem::take(bytes));
-            sketch.add(tag, label, now);
+            gathered.each(|refused| sketch.add(refused.tag, &refused.label, refused.count, now));
             *bytes = sketch.into_bytes();
-            (Change::Store, ())
-        });
-        done.map(|_| ())
+            (Change::Store, true)
+        })?;
+        if done.value {
+            gathered.clear();
+        }
+        Ok(())
     }
 
     /// What the list says now.
@@ -203,8 +214,8 @@ impl Sketch {
         self.bytes
     }
 
-    /// Counts one refusal of a key.
-    pub fn add(&mut self, tag: Tag, label: &str, now: Nanos) {
+    /// Counts so many refusals of a key; `label` is its readable form, kept only if the rule shows keys.
+    pub fn add(&mut self, tag: Tag, label: &str, refusals: u32, now: Nanos) {
         self.turn_to(period_of(now));
         let size = self.labels.period();
         let Some(running) = self.bytes.get_mut(HEADER..HEADER + size) else { return };
@@ -212,7 +223,7 @@ impl Sketch {
         for slot in running.chunks_exact_mut(self.labels.slot()) {
             let count = number(slot, COUNT_AT);
             if count > 0 && slot.starts_with(&tag.to_bytes()) {
-                set_number(slot, COUNT_AT, count.saturating_add(1));
+                set_number(slot, COUNT_AT, count.saturating_add(refusals));
                 return;
             }
             if least.as_ref().is_none_or(|(found, _)| count < *found) {
@@ -222,7 +233,7 @@ impl Sketch {
         if let Some((count, slot)) = least {
             slot.fill(0);
             set(slot, 0, &tag.to_bytes());
-            set_number(slot, COUNT_AT, count.saturating_add(1));
+            set_number(slot, COUNT_AT, count.saturating_add(refusals));
             set_number(slot, ERROR_AT, count);
             if self.labels == Labels::Shown {
                 let label = label.get(..label.floor_char_boundary(MAX_LABEL)).unwrap_or(label);

@@ -28,7 +28,7 @@ proptest! {
         let mut exact: [BTreeMap<[u8; 16], u64>; 3] = Default::default();
         let mut now = 0;
         for (key, at) in refusals {
-            sketch.add(tag(key), "", Nanos(at));
+            sketch.add(tag(key), "", 1, Nanos(at));
             let period = usize::try_from(at / PERIOD.0).unwrap();
             *exact[period].entry(tag(key).to_bytes()).or_default() += 1;
             now = at;
@@ -69,7 +69,7 @@ proptest! {
         }
         let mut sketch = Sketch::from_bytes(labels, bytes);
         for (key, label, now) in steps {
-            sketch.add(tag(key), &label, Nanos(now));
+            sketch.add(tag(key), &label, 1, Nanos(now));
             let report = sketch.report(Nanos(now));
             prop_assert!(report.counters.iter().any(|counter| counter.tag == tag(key).to_bytes()));
             prop_assert!(report.counters.len() <= 2 * COUNTERS);

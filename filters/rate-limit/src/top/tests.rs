@@ -15,7 +15,7 @@ fn said(counters: &[Counter]) -> Vec<(u32, u64, u64)> {
 
 fn count(sketch: &mut Sketch, key: u32, times: u32, now: Nanos) {
     for _ in 0..times {
-        sketch.add(tag(key), "", now);
+        sketch.add(tag(key), "", 1, now);
     }
 }
 
@@ -92,7 +92,7 @@ fn labels_are_kept_only_where_the_rule_shows_keys() {
     let label = "ä".repeat(40);
     for (labels, expected) in [(Labels::Hidden, None), (Labels::Shown, Some("ä".repeat(32)))] {
         let mut sketch = Sketch::new(labels);
-        sketch.add(tag(1), &label, Nanos::HOUR);
+        sketch.add(tag(1), &label, 1, Nanos::HOUR);
         assert_eq!(sketch.top(Nanos::HOUR)[0].label, expected);
         let bytes = sketch.into_bytes();
         assert_eq!(bytes.len(), labels.size());
@@ -101,15 +101,22 @@ fn labels_are_kept_only_where_the_rule_shows_keys() {
     assert_eq!([Labels::Hidden.size(), Labels::Shown.size()], [1_545, 5_705]);
 }
 
+/// One refusal of the first key.
+fn gathered() -> Gathered {
+    let gathered = Gathered::default();
+    gathered.add(tag(1), String::new);
+    gathered
+}
+
 #[test]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-fn one_refusal_costs_one_get_and_one_set() {
+fn what_is_gathered_costs_one_get_and_one_set() {
     let (host, top) = (FakeHost::default(), Top::new("general", Labels::Hidden));
     top.prepare(&host).unwrap();
     top.prepare(&host).unwrap();
     assert_eq!(host.shared_keys(), ["weir/rate-limit-top/general"]);
     let before = host.shared_ops();
-    top.count(&host, tag(1), "", Nanos::HOUR).unwrap();
+    top.count(&host, &gathered(), Nanos::HOUR).unwrap();
     let after = host.shared_ops();
     assert_eq!((after.0 - before.0, after.1 - before.1), (1, 1));
     assert_eq!(host.shared_bytes(), Labels::Hidden.size());
@@ -118,24 +125,28 @@ fn one_refusal_costs_one_get_and_one_set() {
 
 #[test]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-fn contention_loses_a_refusal_and_no_time() {
+fn contention_takes_no_time_and_loses_nothing_that_is_told_again() {
     let (host, top) = (FakeHost::default(), Top::new("general", Labels::Hidden));
-    top.count(&host, tag(1), "", Nanos::HOUR).unwrap();
+    top.count(&host, &gathered(), Nanos::HOUR).unwrap();
     host.schedule_conflicts(2);
-    top.count(&host, tag(1), "", Nanos::HOUR).unwrap();
+    top.count(&host, &gathered(), Nanos::HOUR).unwrap();
     assert_eq!(said(&top.report(&host, Nanos::HOUR).counters), [(1, 2, 2)]);
     host.schedule_conflicts(u32::MAX);
-    let before = host.shared_ops();
-    top.count(&host, tag(1), "", Nanos::HOUR).unwrap();
+    let (before, late) = (host.shared_ops(), gathered());
+    top.count(&host, &late, Nanos::HOUR).unwrap();
     assert_eq!(host.shared_ops().1 - before.1, 3);
     assert_eq!(said(&top.report(&host, Nanos::HOUR).counters), [(1, 2, 2)]);
+    host.schedule_conflicts(0);
+    top.count(&host, &late, Nanos::HOUR).unwrap();
+    assert_eq!(said(&top.report(&host, Nanos::HOUR).counters), [(1, 3, 3)]);
+    assert!(late.is_empty());
 }
 
 #[test]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn bytes_of_another_layout_count_as_none() {
     let mut shown = Sketch::new(Labels::Shown);
-    shown.add(tag(1), "x", Nanos::HOUR);
+    shown.add(tag(1), "x", 1, Nanos::HOUR);
     let shown = shown.into_bytes();
     for bytes in [Vec::new(), vec![1], vec![9; Labels::Hidden.size()], shown] {
         let mut sketch = Sketch::from_bytes(Labels::Hidden, bytes);
