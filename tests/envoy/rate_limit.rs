@@ -4,6 +4,7 @@ mod bounded;
 mod concurrency;
 mod exact;
 mod reload;
+mod rules;
 
 use harness::client::Request;
 use harness::gateway::Setup;

@@ -34,6 +34,8 @@ pub struct Setup {
     routes: Value,
     buffer_limit: Option<u32>,
     is_static: bool,
+    before: Vec<Value>,
+    behind: Vec<Value>,
 }
 
 impl Setup {
@@ -50,6 +52,8 @@ impl Setup {
             ]),
             buffer_limit: None,
             is_static: false,
+            before: Vec::new(),
+            behind: Vec::new(),
         }
     }
 
@@ -85,6 +89,21 @@ impl Setup {
     #[must_use]
     pub fn fixed(self) -> Self {
         Self { is_static: true, ..self }
+    }
+
+    /// With this filter of Envoy in front of ours, behind those that are there already.
+    #[must_use]
+    pub fn before(mut self, filter: Value) -> Self {
+        self.before.push(filter);
+        self
+    }
+
+    /// With another shipped module behind ours, as a filter of its own.
+    #[must_use]
+    pub fn behind(mut self, filter: &str, configuration: &Value) -> Self {
+        let module = root::module(filter);
+        self.behind.push(wasm_filter(filter, &module, &configuration.to_string()));
+        self
     }
 
     /// Starts it, or says why it does not start.
@@ -143,6 +162,8 @@ impl Setup {
             "name": "envoy.filters.http.router",
             "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
         });
+        let ours = self.before.iter().chain([&filter]).chain(&self.behind);
+        let filters: Vec<&Value> = ours.chain([&router]).collect();
         let manager = json!({
             "@type": concat!(
                 "type.googleapis.com/envoy.extensions.filters.network.",
@@ -159,7 +180,7 @@ impl Setup {
             "http_protocol_options": {"allow_custom_methods": true},
             "max_request_headers_kb": 1024,
             "common_http_protocol_options": {"max_headers_count": 2000},
-            "http_filters": [filter, router],
+            "http_filters": filters,
             "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": self.routes}]},
         });
         let mut listener = json!({
@@ -183,6 +204,9 @@ impl Setup {
                 "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [{
                     "endpoint": {"address": {"socket_address": address}},
                 }]}]},
+            }, {
+                // For routes to a service that has no instance.
+                "name": "deserted", "load_assignment": {"cluster_name": "deserted"},
             }]},
         })
     }

@@ -14,3 +14,4 @@ pub mod http;
 pub mod origin;
 pub mod scenarios;
 pub mod sim;
+pub mod token;
