@@ -125,8 +125,8 @@ impl Limits {
     ) -> Account {
         for (limit, words) in self.parts_mut(&mut account) {
             let algorithm = &limit.algorithm;
-            // What was charged is what fitted.
-            let charged = reserved.min(algorithm.capacity());
+            // What costs more than fits at once costs that.
+            let [charged, total] = [reserved, total].map(|cost| cost.min(algorithm.capacity()));
             if algorithm.is_concurrency() {
                 algorithm.refund(words, 1, charged_at, now);
             } else if total < charged {

@@ -232,9 +232,11 @@ impl fmt::Display for Algorithm {
 }
 
 /// The share of a window that a key has spent, as time: what algorithms compare debts by.
+///
+/// Rounded up, so that whoever spent something owes something.
 pub(crate) fn share(spent: u64, quota: u64, window: Nanos) -> u64 {
     let product = u128::from(spent.min(quota)).saturating_mul(u128::from(window.0));
-    product.checked_div(u128::from(quota)).and_then(|share| u64::try_from(share).ok()).unwrap_or(0)
+    u64::try_from(product.div_ceil(u128::from(quota.max(1)))).unwrap_or(u64::MAX)
 }
 
 fn kept<S>(verdict: Verdict<S>, put: impl FnOnce(S)) -> Option<Nanos> {

@@ -10,7 +10,10 @@
 //!
 //! **Refunds** are exact, in the slice in which was charged.
 //!
-//! **Edges**: a clock that jumps back makes all counts as young as now: the key waits for one span at most.
+//! **Edges**: workers read their clocks a little before they store, so that one may come to the counts with an instant
+//! in the slice before the youngest: it counts in the youngest. Were the counts numbered back and forth instead,
+//! each such pair would age all of them by a slice.
+//! A clock that jumps back further makes all counts as young as now: the key waits for one span and two slices at most.
 //! A clock that jumps forward lets slices leave early.
 //!
 //! **Source**: the sub-window counters of Datar, Gionis, Indyk and Motwani (2002), with slices of one length.
@@ -59,24 +62,30 @@ impl Slices {
         at.0.checked_div(self.slice.0).unwrap_or(0)
     }
 
-    /// How many slices younger `now` is, negative if it is older; numbers are compared as neighbours on a circle.
-    fn age(&self, number: u32, now: Nanos) -> i32 {
-        wrapped(self.number(now)).wrapping_sub(number).cast_signed()
+    /// How many slices younger `now` is than the counts, negative if it is older: neighbours on a circle.
+    fn age(&self, tally: &Tally, now: Nanos) -> i32 {
+        wrapped(self.number(now)).wrapping_sub(tally.youngest).cast_signed()
     }
 
-    /// The counts, with no slice younger than now.
+    /// The counts, of which none is younger than the slice after now.
     #[must_use]
     pub fn heal(&self, tally: Tally, now: Nanos) -> Tally {
-        if self.age(tally.youngest, now) >= 0 { tally } else { self.current(tally, now) }
+        if self.age(&tally, now) >= -1 { tally } else { self.current(tally, now) }
     }
 
     /// The counts as they are now: slices that left the span are gone.
     fn current(&self, tally: Tally, now: Nanos) -> Tally {
         let mut current = Tally { youngest: wrapped(self.number(now)), counts: [0; COUNTS] };
-        // A clock that jumped back: all of it is as young as now.
-        let age = usize::try_from(self.age(tally.youngest, now)).unwrap_or(0);
-        for (count, found) in current.counts.iter_mut().skip(age).zip(tally.counts) {
-            *count = found;
+        match usize::try_from(self.age(&tally, now)) {
+            Ok(age) => {
+                for (count, found) in current.counts.iter_mut().skip(age).zip(tally.counts) {
+                    *count = found;
+                }
+            }
+            // Another worker's clock is a little ahead.
+            Err(_) if current.youngest.wrapping_add(1) == tally.youngest => return tally,
+            // The clock jumped back: all of it is as young as now.
+            Err(_) => current.add(narrow(tally.spent())),
         }
         current
     }
@@ -86,21 +95,12 @@ impl Slices {
         let mut current = self.current(tally, now);
         let cost = narrow(cost).min(self.units);
         let room = u64::from(self.units.saturating_sub(cost));
-        let mut spent = current.spent();
-        if spent <= room {
+        if current.spent() <= room {
             current.add(cost);
-            return Verdict::Admit(current);
+            Verdict::Admit(current)
+        } else {
+            Verdict::Limit(self.until(&current, room, now))
         }
-        // The oldest slices leave first: as many as make room.
-        let mut age = SLICES;
-        for count in current.counts.into_iter().rev() {
-            spent = spent.saturating_sub(u64::from(count));
-            if spent <= room {
-                break;
-            }
-            age = age.saturating_sub(1);
-        }
-        Verdict::Limit(self.until_gone(Some(age), now))
     }
 
     /// Charges without asking, also beyond the quota.
@@ -115,9 +115,14 @@ impl Slices {
     #[must_use]
     pub fn refund(&self, tally: Tally, cost: u64, charged_at: Nanos, now: Nanos) -> Tally {
         let mut current = self.current(tally, now);
-        let age = usize::try_from(self.age(wrapped(self.number(charged_at)), now)).unwrap_or(0);
-        if let Some(count) = current.counts.get_mut(age) {
-            *count = count.saturating_sub(narrow(cost).min(self.units));
+        let age = usize::try_from(self.age(&current, charged_at).saturating_neg()).unwrap_or(0);
+        let mut owed = narrow(cost).min(self.units);
+        // What a worker whose clock was a little behind charged is in the slice after its own.
+        let slices = current.counts.get_mut(age.saturating_sub(1)..=age).unwrap_or_default();
+        for count in slices.iter_mut().rev() {
+            let back = owed.min(*count);
+            *count = count.saturating_sub(back);
+            owed = owed.saturating_sub(back);
         }
         current
     }
@@ -129,14 +134,14 @@ impl Slices {
 
     /// Until the whole quota is back.
     pub fn reset(&self, tally: Tally, now: Nanos) -> Nanos {
-        let current = self.current(tally, now);
-        self.until_gone(current.ages().next(), now)
+        self.until(&self.current(tally, now), 0, now)
     }
 
-    /// Until some of the quota is back; zero if all of it is there.
+    /// Until more than what remains is back; zero if all of it is there.
     pub fn next(&self, tally: Tally, now: Nanos) -> Nanos {
         let current = self.current(tally, now);
-        self.until_gone(current.ages().last(), now)
+        let spent = current.spent().min(u64::from(self.units));
+        self.until(&current, spent.saturating_sub(1), now)
     }
 
     /// What forgetting the key would lose: the share of the span that it has spent.
@@ -144,20 +149,27 @@ impl Slices {
         share(self.current(tally, now).spent(), u64::from(self.units), self.span)
     }
 
-    /// Until a slice of this age has left the span; zero if there is none.
-    fn until_gone(&self, age: Option<u64>, now: Nanos) -> Nanos {
-        let Some(age) = age else { return Nanos::ZERO };
-        let stays = SLICES.saturating_add(1).saturating_sub(age);
-        self.slice.saturating_mul(self.number(now).saturating_add(stays)).saturating_sub(now)
+    /// Until no more than this is spent: the oldest slices leave first, as many as it takes.
+    fn until(&self, current: &Tally, spent: u64, now: Nanos) -> Nanos {
+        let mut left = current.spent();
+        if left <= spent {
+            return Nanos::ZERO;
+        }
+        // Zero, or one where the counts are ahead of this worker's clock.
+        let ahead = current.youngest.wrapping_sub(wrapped(self.number(now)));
+        let mut number = self.number(now).saturating_add(u64::from(ahead));
+        for count in current.counts.into_iter().rev() {
+            if left <= spent {
+                break;
+            }
+            left = left.saturating_sub(u64::from(count));
+            number = number.saturating_add(1);
+        }
+        self.slice.saturating_mul(number).saturating_sub(now)
     }
 }
 
 impl Tally {
-    /// The ages of the slices with something in them, youngest first.
-    fn ages(&self) -> impl Iterator<Item = u64> {
-        (0_u64..).zip(self.counts).filter(|(_, count)| *count > 0).map(|(age, _)| age)
-    }
-
     fn spent(&self) -> u64 {
         self.counts.iter().map(|count| u64::from(*count)).sum()
     }
@@ -169,7 +181,8 @@ impl Tally {
     }
 }
 
-/// The low half: slices are numbered on a circle of 2^32, more than a decade of the shortest ones.
+/// The low half: slices are numbered on a circle of 2^32. A key that rests for half of it, more than six years of the
+/// shortest span, is taken for one whose clock jumped back: it waits for a span at most.
 fn wrapped(number: u64) -> u32 {
     let [a, b, c, d, ..] = number.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
@@ -228,13 +241,43 @@ mod tests {
         let tally = charged(&[9_000_000, 9_000_000, 9_000_000]);
         assert_eq!(limit().decide(tally, 1, at(100_000)), Verdict::Limit(at(11_000)));
         assert_eq!(limit().remaining(limit().heal(tally, at(100_000)), at(111_000)), 3);
+        let refunded =
+            limit().refund(limit().heal(tally, at(100_000)), 1, at(9_000_000), at(100_000));
+        assert_eq!(limit().remaining(refunded, at(100_000)), 1);
+    }
+
+    #[test]
+    fn workers_that_are_a_moment_apart_do_not_age_the_counts() {
+        let mut tally = charged(&[100_500, 100_600, 100_999]);
+        for _ in 0..20 {
+            for worker in [101_001, 100_999] {
+                tally = limit().charge(limit().heal(tally, at(worker)), 0, at(worker));
+            }
+        }
+        assert_eq!(
+            (limit().remaining(tally, at(110_999)), limit().remaining(tally, at(111_000))),
+            (0, 3)
+        );
+        let late = limit().charge(Tally::default(), 3, at(101_001));
+        let late =
+            limit().refund(limit().charge(late, 1, at(100_999)), 1, at(100_999), at(100_999));
+        assert_eq!(late.counts, charged(&[101_001, 101_001, 101_001]).counts);
+        assert_eq!(limit().decide(late, 1, at(100_999)), Verdict::Limit(at(11_001)));
+        assert_eq!(limit().next(charged(&[]), at(100_999)), Nanos::ZERO);
+    }
+
+    #[test]
+    fn what_is_overdrawn_does_not_come_back_before_there_is_room() {
+        let tally = limit().charge(charged(&[100_500]), 3, at(103_500));
+        assert_eq!(limit().next(tally, at(104_000)), at(10_000));
     }
 
     #[test]
     fn numbers_of_slices_wrap_around() {
         let turn = Nanos(limit().slice.0 * (1 << 32));
         let before = turn.saturating_sub(at(500));
-        let tally = limit().charge(Tally::default(), 2, before);
+        let sooner = limit().charge(Tally::default(), 0, before.saturating_sub(at(2_000)));
+        let tally = limit().charge(sooner, 2, before);
         assert_eq!(tally.youngest, u32::MAX);
         assert_eq!(limit().remaining(tally, turn.saturating_add(at(500))), 1);
         assert_eq!(limit().remaining(tally, turn.saturating_add(at(10_500))), 3);
