@@ -120,13 +120,13 @@ impl Allowance {
         now: Nanos,
         change: impl Fn(Account) -> Account,
     ) -> Result<(), UpdateError> {
-        let done = self.table.update(store, tag, now, |account: Option<Account>| {
+        self.table.update(store, tag, now, |account: Option<Account>| {
             let found = account.unwrap_or_default();
             let next = change(self.limits().heal(found, now));
             let says_nothing = account.is_none() && self.limits().loss(&next, now) == 0;
             (if next == found || says_nothing { Verb::Keep } else { Verb::Store(next) }, ())
         })?;
-        Ok(done.value)
+        Ok(())
     }
 
     /// Forgets a key; whether there was something to forget.

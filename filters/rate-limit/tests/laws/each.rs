@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use weir_rate_limit::limit::{Algorithm, MAX_WORDS};
 
 use crate::models::{Play, Said, interval};
-use crate::traffic::{Act, Step, act, algorithm, cost, longest, span, start, steps};
+use crate::traffic::{
+    Act, Step, act, algorithm, cost, longest, predictable, sliced, span, start, steps,
+};
 
 fn played(algorithm: Algorithm, start: u64, steps: &[Step]) -> Play {
     let mut play = Play::new(algorithm, start);
@@ -64,8 +66,7 @@ proptest! {
     /// A sliding window is strict and yet not greedy: it admits only if the last window leaves room,
     /// and always if the last window and a slice do.
     #[test]
-    fn a_sliding_window_is_a_slice_late_at_most(algorithm in algorithm(), start in start(), steps in steps()) {
-        prop_assume!(matches!(algorithm, Algorithm::SlidingWindow(_) | Algorithm::Concurrency(_)));
+    fn a_sliding_window_is_a_slice_late_at_most(algorithm in sliced(), start in start(), steps in steps()) {
         let span = span(&algorithm);
         let mut play = Play::new(algorithm, start);
         for step in &steps {
@@ -82,8 +83,7 @@ proptest! {
 
     /// Who waits as told is admitted, and not a nanosecond earlier. (Nobody knows when a request in flight ends.)
     #[test]
-    fn a_key_that_waits_as_told_is_admitted(algorithm in algorithm(), start in start(), steps in steps()) {
-        prop_assume!(!algorithm.is_concurrency());
+    fn a_key_that_waits_as_told_is_admitted(algorithm in predictable(), start in start(), steps in steps()) {
         let mut play = Play::new(algorithm, start);
         for step in &steps {
             if let (Said::Asked { cost, wait: Some(wait), .. }, now) = (play.step(step), play.now) {
@@ -192,11 +192,10 @@ proptest! {
     /// (a span counts as shorter by as much as the clocks differ), and what they give back is all back.
     #[test]
     fn workers_a_moment_apart_share_a_sliding_window(
-        algorithm in algorithm(),
+        algorithm in sliced(),
         start in start(),
         asks in prop::collection::vec((0..12_u64, 0..10_u64), 1..80),
     ) {
-        prop_assume!(matches!(algorithm, Algorithm::SlidingWindow(_) | Algorithm::Concurrency(_)));
         let (span, slice) = (span(&algorithm), span(&algorithm).div_ceil(10));
         let mut words = [0; MAX_WORDS];
         let mut admitted: Vec<(u64, Nanos)> = Vec::new();

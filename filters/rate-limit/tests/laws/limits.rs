@@ -17,8 +17,10 @@ fn algorithms() -> impl Strategy<Value = Vec<Algorithm>> {
     prop::collection::vec(configurable(), 1..=4)
 }
 
-/// A request, and how it ends if it is admitted: what it came to, and how much later.
-fn exchanges() -> impl Strategy<Value = Vec<(u64, u64, Option<(u64, u64)>)>> {
+/// So long after the last one a request of this cost; and how it ends if it is admitted: what it came to, how much later.
+type Exchange = (u64, u64, Option<(u64, u64)>);
+
+fn exchanges() -> impl Strategy<Value = Vec<Exchange>> {
     let after =
         prop_oneof![Just(0), 0..30_u64, 0..5_000_000_000_u64, 0..10_000_000_000_000_000_u64];
     let end = prop::option::of((cost(), prop_oneof![Just(0), 0..40_u64, 0..1_000_000_000_000_u64]));

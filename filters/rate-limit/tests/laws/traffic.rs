@@ -39,16 +39,29 @@ fn units() -> impl Strategy<Value = u64> {
 
 /// Any of the four, each as likely.
 pub(crate) fn algorithm() -> impl Strategy<Value = Algorithm> {
-    over(window())
+    over(0..4, window())
+}
+
+/// One whose waits are known: not a limit of concurrency.
+pub(crate) fn predictable() -> impl Strategy<Value = Algorithm> {
+    over(0..3, window())
+}
+
+/// A sliding window or a limit of concurrency.
+pub(crate) fn sliced() -> impl Strategy<Value = Algorithm> {
+    over(2..4, window())
 }
 
 /// Any of the four over a window that can be configured: the circle of slices is years long.
 pub(crate) fn configurable() -> impl Strategy<Value = Algorithm> {
-    over(1_000_000_000..2_592_000_000_000_000_u64)
+    over(0..4, 1_000_000_000..2_592_000_000_000_000_u64)
 }
 
-fn over(window: impl Strategy<Value = u64>) -> impl Strategy<Value = Algorithm> {
-    (0..4_u8, units(), window, any::<Index>()).prop_map(|(kind, units, window, burst)| {
+fn over(
+    kinds: std::ops::Range<u8>,
+    window: impl Strategy<Value = u64>,
+) -> impl Strategy<Value = Algorithm> {
+    (kinds, units(), window, any::<Index>()).prop_map(|(kind, units, window, burst)| {
         let (span, narrow) = (Nanos(window), u32::try_from(units).unwrap());
         let burst = match usize::try_from(units) {
             Ok(units) => burst.index(units) as u64 + 1,
