@@ -218,4 +218,21 @@ proptest! {
         }
         prop_assert!(algorithm.remaining(&words, Nanos(time)) + n_late >= algorithm.capacity());
     }
+
+    /// A clock that swings to and fro within a span ages nothing: all that was admitted stays charged.
+    #[test]
+    fn a_clock_that_swings_ages_nothing(
+        algorithm in sliced(),
+        start in start(),
+        swings in prop::collection::vec(0..=9_u64, 1..60),
+    ) {
+        let slice = span(&algorithm).div_ceil(10);
+        let (mut words, mut n_admitted) = ([0; MAX_WORDS], 0);
+        for swing in swings {
+            let now = Nanos(start + slice * swing);
+            algorithm.heal(&mut words, now);
+            n_admitted += u64::from(algorithm.take(&mut words, 1, now).is_none());
+            prop_assert_eq!(algorithm.remaining(&words, now), algorithm.capacity() - n_admitted);
+        }
+    }
 }
