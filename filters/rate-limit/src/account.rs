@@ -10,6 +10,7 @@ use std::fmt;
 use std::iter;
 
 use kit::Nanos;
+use kit::hash::Secret;
 use kit::table::Layout;
 use kit::units::Ratio;
 
@@ -23,7 +24,11 @@ const FORMAT: u32 = 2;
 
 /// The limits that hold for a key, at least one: how its entry is laid out, and what it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits(Vec<Limit>);
+pub struct Limits {
+    limits: Vec<Limit>,
+    n_words: usize,
+    version: u32,
+}
 
 /// The words of one key. All zero for a key never seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,18 +61,20 @@ impl Refusal {
 
 impl Limits {
     /// These limits, of which there are at most [`MAX_LIMITS`].
-    pub const fn new(limits: Vec<Limit>) -> Self {
-        Self(limits)
+    pub fn new(limits: Vec<Limit>) -> Self {
+        let n_words = limits.iter().map(|limit| limit.algorithm.n_words()).sum();
+        let version = version(&limits);
+        Self { limits, n_words, version }
     }
 
     /// The limits, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Limit> {
-        self.0.iter()
+        self.limits.iter()
     }
 
     /// Whether one of them counts requests in flight.
     pub fn has_concurrency(&self) -> bool {
-        self.0.iter().any(|limit| limit.algorithm.is_concurrency())
+        self.limits.iter().any(|limit| limit.algorithm.is_concurrency())
     }
 
     /// Undoes what no request can have made: keep the outcome, also when the request is refused.
@@ -153,7 +160,7 @@ impl Limits {
         account: &'a Account,
     ) -> impl Iterator<Item = (&'a Limit, &'a [u64])> {
         let mut rest = account.0.as_slice();
-        self.0.iter().map(move |limit| {
+        self.limits.iter().map(move |limit| {
             let (words, behind) =
                 rest.split_at_checked(limit.algorithm.n_words()).unwrap_or_default();
             rest = behind;
@@ -163,7 +170,8 @@ impl Limits {
 
     /// The words of one limit, by its place.
     pub fn words<'a>(&self, account: &'a Account, idx: usize) -> &'a [u64] {
-        let start: usize = self.0.iter().take(idx).map(|limit| limit.algorithm.n_words()).sum();
+        let start: usize =
+            self.limits.iter().take(idx).map(|limit| limit.algorithm.n_words()).sum();
         account.0.get(start..).unwrap_or_default()
     }
 
@@ -172,7 +180,7 @@ impl Limits {
         account: &'a mut Account,
     ) -> impl Iterator<Item = (&'a Limit, &'a mut [u64])> {
         let mut rest = account.0.as_mut_slice();
-        self.0.iter().map(move |limit| {
+        self.limits.iter().map(move |limit| {
             let taken = std::mem::take(&mut rest);
             let (words, behind) =
                 taken.split_at_mut_checked(limit.algorithm.n_words()).unwrap_or_default();
@@ -180,23 +188,28 @@ impl Limits {
             (limit, words)
         })
     }
+}
 
-    fn n_words(&self) -> usize {
-        self.0.iter().map(|limit| limit.algorithm.n_words()).sum()
-    }
+/// The format, three bits for each limit's algorithm, and twelve that tell apart what slices were cut of:
+/// slices of another span are numbered otherwise, so their counts start afresh.
+fn version(limits: &[Limit]) -> u32 {
+    let kinds = limits.iter().rev().fold(0, |kinds, limit| kinds << 3 | limit.algorithm.kind());
+    let spans = limits.iter().filter_map(|limit| limit.algorithm.sliced());
+    let bytes: Vec<u8> = spans.flat_map(|span| span.0.to_le_bytes()).collect();
+    // No secret: every worker and every configuration must come to the same.
+    let told_apart = Secret::new([0; 16]).tag(&bytes).bucket(1 << 12);
+    FORMAT | kinds << 8 | told_apart << 20
 }
 
 impl Layout for Limits {
     type Entry = Account;
 
-    /// The format, then three bits for each limit.
     fn version(&self) -> u32 {
-        let kinds = self.0.iter().rev().fold(0, |kinds, limit| kinds << 3 | limit.algorithm.kind());
-        FORMAT | kinds << 8
+        self.version
     }
 
     fn size(&self) -> usize {
-        self.n_words() * 8
+        self.n_words * 8
     }
 
     fn read(&self, bytes: &[u8]) -> Option<Account> {
@@ -205,7 +218,7 @@ impl Layout for Limits {
         for (word, found) in account.0.iter_mut().zip(words) {
             *word = u64::from_le_bytes(*found);
         }
-        (words.len() == self.n_words()).then_some(account)
+        (words.len() == self.n_words).then_some(account)
     }
 
     fn write(&self, account: &Account, bytes: &mut [u8]) {
@@ -225,7 +238,7 @@ impl Layout for Limits {
 
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (idx, limit) in self.0.iter().enumerate() {
+        for (idx, limit) in self.limits.iter().enumerate() {
             if idx > 0 {
                 f.write_str(" and ")?;
             }
@@ -303,12 +316,27 @@ mod tests {
         let Ruling::Admit(account) = limits.decide(&Account::default(), 1, Nanos::HOUR) else {
             panic!("refused")
         };
-        assert_eq!((limits.size(), limits.version()), (13 * 8, 2 | 0b100_011_001 << 8));
+        assert_eq!((limits.size(), limits.version() & 0xf_ffff), (13 * 8, 2 | 0b100_011_001 << 8));
         let mut bytes = vec![0; limits.size()];
         limits.write(&account, &mut bytes);
         assert_eq!(limits.read(&bytes), Some(account));
         assert_eq!(limits.read(&bytes[8..]), None);
         assert_eq!(limits.read(&bytes[1..]), None);
+    }
+
+    #[test]
+    fn counts_of_another_algorithm_or_span_are_never_read() {
+        let sliding =
+            |secs| limit(Algorithm::SlidingWindow(Slices::new(3, Nanos::from_secs(secs)).unwrap()));
+        let version = |limits: &[Limit]| Limits::new(limits.to_vec()).version();
+        let one = gcra(2, Nanos::SECOND);
+        assert_eq!(version(std::slice::from_ref(&one)), version(&[gcra(9, Nanos::MINUTE)]));
+        let all = [vec![one.clone()], vec![sliding(10)], vec![sliding(20)], vec![sliding(10), one]];
+        for (idx, limits) in all.iter().enumerate() {
+            for other in all.iter().skip(idx + 1) {
+                assert_ne!(version(limits), version(other));
+            }
+        }
     }
 
     #[test]

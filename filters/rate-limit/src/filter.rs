@@ -159,7 +159,14 @@ impl Filter for RateLimit {
 
 impl RateLimit {
     /// Counts what happened at a rule, and says what went wrong.
-    fn account(&self, host: &dyn Host, now: Nanos, rule_idx: usize, plan: usize, event: &Event) {
+    fn account(
+        &self,
+        host: &dyn Host,
+        now: Nanos,
+        rule_idx: usize,
+        plan: usize,
+        event: &Event<'_>,
+    ) {
         let Some(watch) = self.watches.get(rule_idx) else { return };
         watch.metrics.count(host, plan, event);
         let trouble = match event {

@@ -21,10 +21,8 @@ use crate::limit::{Verdict, share};
 /// So many units per window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FixedWindow {
-    /// Units per window: at least 1.
-    pub units: u64,
-    /// The window: not zero.
-    pub window: Nanos,
+    units: u64,
+    window: Nanos,
 }
 
 /// The window that a key is in. All zero for a key never seen.
@@ -37,6 +35,11 @@ pub struct Spent {
 }
 
 impl FixedWindow {
+    /// So many units (at least 1) per window; `None` if one of them is zero.
+    pub const fn new(units: u64, window: Nanos) -> Option<Self> {
+        if units == 0 || window.is_zero() { None } else { Some(Self { units, window }) }
+    }
+
     /// What holds now: a window that is over, or in which nothing was spent, says nothing.
     fn current(&self, spent: Spent, now: Nanos) -> Spent {
         let is_over = now.saturating_sub(spent.start) >= self.window;
@@ -91,6 +94,16 @@ impl FixedWindow {
     /// What forgetting the key would lose: the share of the window that it has spent.
     pub fn loss(&self, spent: Spent, now: Nanos) -> u64 {
         share(self.current(spent, now).units, self.units, self.window)
+    }
+
+    /// Units per window.
+    pub const fn units(&self) -> u64 {
+        self.units
+    }
+
+    /// The window.
+    pub const fn window(&self) -> Nanos {
+        self.window
     }
 
     fn rest(&self, current: Spent, now: Nanos) -> Nanos {

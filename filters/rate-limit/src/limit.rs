@@ -95,6 +95,14 @@ impl Algorithm {
         }
     }
 
+    /// What its slices were cut of, if it counts in slices.
+    pub const fn sliced(&self) -> Option<Nanos> {
+        match self {
+            Self::Gcra(_) | Self::FixedWindow(_) => None,
+            Self::SlidingWindow(slices) | Self::Concurrency(slices) => Some(slices.span),
+        }
+    }
+
     /// Whether it counts requests in flight.
     pub const fn is_concurrency(&self) -> bool {
         matches!(self, Self::Concurrency(_))
@@ -104,7 +112,7 @@ impl Algorithm {
     pub fn quota(&self) -> u64 {
         match self {
             Self::Gcra(quota) => quota.units,
-            Self::FixedWindow(window) => window.units,
+            Self::FixedWindow(window) => window.units(),
             Self::SlidingWindow(slices) | Self::Concurrency(slices) => u64::from(slices.units),
         }
     }
@@ -128,7 +136,7 @@ impl Algorithm {
     pub const fn span(&self) -> Nanos {
         match self {
             Self::Gcra(quota) => quota.window,
-            Self::FixedWindow(window) => window.window,
+            Self::FixedWindow(window) => window.window(),
             Self::SlidingWindow(slices) | Self::Concurrency(slices) => slices.span,
         }
     }
@@ -304,7 +312,7 @@ mod tests {
     fn each_algorithm() -> [Algorithm; 4] {
         [
             Algorithm::Gcra(Quota::new(3, Nanos::MINUTE, 3).unwrap()),
-            Algorithm::FixedWindow(FixedWindow { units: 3, window: Nanos::MINUTE }),
+            Algorithm::FixedWindow(FixedWindow::new(3, Nanos::MINUTE).unwrap()),
             Algorithm::SlidingWindow(Slices::new(3, Nanos::MINUTE).unwrap()),
             Algorithm::Concurrency(Slices::new(3, Nanos::MINUTE).unwrap()),
         ]

@@ -111,7 +111,7 @@ pub struct Seen<'a> {
 
 /// What happened at one rule, for whoever counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum Event<'a> {
     /// The rule would count the request, which is exempt.
     Exempt,
     /// The key is missing.
@@ -125,7 +125,7 @@ pub enum Event {
         /// Whether the key has not much left.
         is_near: bool,
         /// What happened to its account and its table.
-        charged: Charged,
+        charged: &'a Charged,
     },
 }
 
@@ -171,7 +171,7 @@ impl Policy {
         x: &dyn Exchange,
         identity: &Identity<'_>,
         now: Nanos,
-        mut told: impl FnMut(usize, Event),
+        mut told: impl FnMut(usize, Event<'_>),
     ) -> Assessment<'_> {
         let mut walk = Walk { policy: self, x, identity, now, assessment: Assessment::default() };
         if self.is_exempt(x) {
@@ -243,7 +243,11 @@ impl Policy {
         let scratch = &mut *self.scratch.borrow_mut();
         match rule.claim(x, identity, &self.secret, scratch) {
             Claim::Key(_) => kit::key::readable_with(scratch, &[CONSUMER]),
-            _ => String::new(),
+            Claim::OtherPlan
+            | Claim::NotMatching
+            | Claim::Exempt
+            | Claim::Skipped
+            | Claim::Keyless => String::new(),
         }
     }
 
@@ -278,7 +282,7 @@ impl<'a> Walk<'a, '_> {
         &mut self,
         idx: usize,
         rule: &'a Rule,
-        told: &mut impl FnMut(usize, Event),
+        told: &mut impl FnMut(usize, Event<'_>),
     ) -> Option<Decision<'a>> {
         let key = match self.policy.claim(rule, self.x, self.identity) {
             Claim::OtherPlan | Claim::NotMatching | Claim::Skipped => return None,
@@ -309,7 +313,7 @@ impl<'a> Walk<'a, '_> {
             Some(_) if key.is_enforced => Verdict::Limit,
             Some(_) => Verdict::Shadow,
         };
-        told(idx, Event::Decided { verdict, is_near, charged });
+        told(idx, Event::Decided { verdict, is_near, charged: &charged });
         if verdict == Verdict::Limit || self.policy.keeps_accounts && key.is_enforced {
             let Charged { account, refusal, .. } = charged;
             let paid = refusal.is_none().then_some(cost);

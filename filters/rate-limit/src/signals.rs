@@ -104,7 +104,7 @@ impl Metrics {
     }
 
     /// Counts what happened at the rule to a request of this plan.
-    pub fn count<M: Meter + ?Sized>(&self, meter: &M, plan: usize, event: &Event) {
+    pub fn count<M: Meter + ?Sized>(&self, meter: &M, plan: usize, event: &Event<'_>) {
         let at_plan = self.plan(plan);
         match event {
             Event::Exempt => self.exempt.add(meter, 1),

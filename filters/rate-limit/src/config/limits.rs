@@ -126,7 +126,7 @@ fn read_limit(fields: &mut Fields<'_>) -> Option<Draft> {
             only_for(fields, "burst", "gcra");
             match kind {
                 Kind::FixedWindow => {
-                    Algorithm::FixedWindow(FixedWindow { units: u64::from(units?), window })
+                    Algorithm::FixedWindow(FixedWindow::new(u64::from(units?), window)?)
                 }
                 Kind::Gcra | Kind::SlidingWindow | Kind::Concurrency => {
                     Algorithm::SlidingWindow(Slices::new(units?, window)?)

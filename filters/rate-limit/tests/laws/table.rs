@@ -132,7 +132,7 @@ proptest! {
 /// An exhausted key outlives a flood of keys that come once, of every algorithm that keeps a debt that long.
 #[test]
 fn an_exhausted_key_outlives_a_flood() {
-    let fixed = Algorithm::FixedWindow(FixedWindow { units: 5, window: Nanos::HOUR });
+    let fixed = Algorithm::FixedWindow(FixedWindow::new(5, Nanos::HOUR).unwrap());
     for algorithm in [gcra(5, Nanos::HOUR), fixed] {
         let host = FakeHost::default();
         let allowance = Allowance::new("r", None, named(&[algorithm]), 64);

@@ -69,7 +69,7 @@ fn over(
         };
         match kind {
             0 => Algorithm::Gcra(Quota::new(units, span, burst).unwrap()),
-            1 => Algorithm::FixedWindow(FixedWindow { units, window: span }),
+            1 => Algorithm::FixedWindow(FixedWindow::new(units, span).unwrap()),
             2 => Algorithm::SlidingWindow(Slices::new(narrow, span).unwrap()),
             _ => Algorithm::Concurrency(Slices::new(narrow, span).unwrap()),
         }
@@ -105,7 +105,7 @@ pub(crate) fn start() -> impl Strategy<Value = u64> {
 pub(crate) fn span(algorithm: &Algorithm) -> u64 {
     match algorithm {
         Algorithm::Gcra(quota) => quota.window.0,
-        Algorithm::FixedWindow(window) => window.window.0,
+        Algorithm::FixedWindow(window) => window.window().0,
         Algorithm::SlidingWindow(slices) | Algorithm::Concurrency(slices) => slices.span.0,
     }
 }
@@ -114,7 +114,7 @@ pub(crate) fn span(algorithm: &Algorithm) -> u64 {
 pub(crate) fn longest(algorithm: &Algorithm) -> u64 {
     match algorithm {
         Algorithm::Gcra(quota) => quota.window.0.div_ceil(quota.units) * quota.burst,
-        Algorithm::FixedWindow(window) => window.window.0,
+        Algorithm::FixedWindow(window) => window.window().0,
         Algorithm::SlidingWindow(slices) | Algorithm::Concurrency(slices) => {
             slices.span.0.div_ceil(10) * 12
         }
