@@ -8,6 +8,7 @@ mod gateway;
 mod host;
 mod hostile;
 mod metrics;
+mod policies;
 mod rate_limit;
 mod response_cache;
 mod scenarios;

@@ -12,7 +12,7 @@ use weir_testbed::proxy::stats::stats_config;
 use weir_testbed::{root, yaml};
 
 /// Puts free ports and the test's origin where the file names fixed ones; nothing else is changed.
-fn placed(mut bootstrap: Value, upstream: SocketAddr) -> Value {
+pub(crate) fn placed(mut bootstrap: Value, upstream: SocketAddr) -> Value {
     let root = root::root();
     bootstrap["admin"]["address"]["socket_address"]["port_value"] = json!(0);
     for listener in bootstrap["static_resources"]["listeners"].as_array_mut().unwrap() {
@@ -107,9 +107,11 @@ fn the_snippet_in_the_readme_runs_as_it_stands() {
         blocks("yaml").into_iter().find(|block| block.contains("weir.rate-limit")).unwrap();
     let filters = yaml::parse(&snippet).unwrap();
     let mut bootstrap = yaml::read(&root::root().join("envoy/rate-limit.yaml")).unwrap();
-    let place =
-        "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
-    *bootstrap.pointer_mut(place).unwrap() = filters[0].clone();
+    let filters_in =
+        "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+    let shipped = bootstrap.pointer_mut(filters_in).and_then(Value::as_array_mut).unwrap();
+    let place = shipped.iter_mut().find(|filter| filter["name"] == "weir.rate-limit").unwrap();
+    *place = filters[0].clone();
     let envoy = Envoy::start(&placed(bootstrap, origin.address()), Options::default()).unwrap();
     let address = envoy.listener("gateway").unwrap();
     let n_admitted = (0..120).filter(|_| Request::get("/").ask(address).status() == 200).count();
