@@ -10,6 +10,7 @@
 pub mod client;
 pub mod filters;
 pub mod gateway;
+pub mod h2;
 pub mod http;
 pub mod origin;
 pub mod scenarios;
