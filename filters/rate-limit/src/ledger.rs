@@ -8,7 +8,8 @@ use crate::account::{Account, Limits};
 use crate::allowance::Allowance;
 use crate::filter::RateLimit;
 use crate::operations::{
-    Forgotten, Key, Ledger, LimitState, Quotas, Reset, RuleInfo, RuleState, RuleTop, Standing,
+    Client, Forgotten, Key, Ledger, LimitState, Quotas, Reset, RuleInfo, RuleState, RuleTop,
+    Standing,
 };
 use crate::plans::Identity;
 use crate::rule::{Claim, KeyClaim, Mode, Rule};
@@ -25,12 +26,23 @@ impl Ledger for RateLimit {
         on.chain(off).map(|(rule, mode)| info(rule, mode)).collect()
     }
 
+    fn client(&self, x: &dyn Exchange) -> Client {
+        let identity = self.policy.identify(x);
+        let plan = self.policy.plans.as_ref().map(|plans| plans.name(identity.plan).to_owned());
+        Client { plan, consumer: identity.readable() }
+    }
+
     fn state(&self, x: &dyn Exchange) -> Vec<RuleState> {
         let identity = self.policy.identify(x);
         let is_exempt = self.policy.is_exempt(x);
         let states = self.policy.rules.iter().map(|rule| {
             let claim = self.policy.claim(rule, x, &identity);
-            let key = if let Claim::Key(key) = claim { Some(key) } else { None };
+            let is_enforced = match claim {
+                Claim::Key(key) => key.is_enforced,
+                // Without a key there is no share to be in.
+                Claim::Keyless => rule.mode == Mode::Enforce,
+                Claim::OtherPlan | Claim::NotMatching | Claim::Exempt | Claim::Skipped => false,
+            };
             let standing =
                 if is_exempt { Standing::Exempt } else { self.standing(rule, claim, x, &identity) };
             RuleState {
@@ -40,7 +52,7 @@ impl Ledger for RateLimit {
                     .allowances
                     .of(identity.plan)
                     .and_then(|allowance| allowance.plan.clone()),
-                is_enforced: key.is_some_and(|key| key.is_enforced),
+                is_enforced,
                 standing,
             }
         });

@@ -30,7 +30,8 @@ use kit::operations::{Access, Verdict};
 use kit::{Exchange, Reply, target};
 
 pub use ledger::{
-    Forgotten, Key, Ledger, LimitState, Quotas, Reset, RuleInfo, RuleState, RuleTop, Standing,
+    Client, Forgotten, Key, Ledger, LimitState, Quotas, Reset, RuleInfo, RuleState, RuleTop,
+    Standing,
 };
 use problem::Refusal;
 
@@ -169,7 +170,7 @@ impl Asked<'_> {
                 }
                 let mut states = self.ledger.state(&described);
                 states.retain(|state| rule.as_ref().is_none_or(|name| state.rule == *name));
-                Ok(render::state(&described, &states))
+                Ok(render::state(&described, &self.ledger.client(&described), &states))
             }
             (Resource::Top, _) => {
                 only(query, &["rule"])?;

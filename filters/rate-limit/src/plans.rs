@@ -56,6 +56,12 @@ pub struct Identity<'a> {
 impl Identity<'_> {
     /// Anybody, where there are no plans.
     pub const NOBODY: Self = Self { plan: 0, consumer: None, name: None };
+
+    /// The consumer for operators: its name, or else the hash that the configuration has of its key.
+    pub fn readable(&self) -> Option<String> {
+        let hash = || Some(self.consumer?.iter().map(|byte| format!("{byte:02x}")).collect());
+        self.name.map(str::to_owned).or_else(hash)
+    }
 }
 
 /// Where a plan may come from.

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 
 use kit::hash::{Secret, Tag};
+use kit::key::KeyOutcome;
 use kit::matching::Matcher;
 use kit::shared::UpdateError;
 use kit::table::Found;
@@ -238,16 +239,14 @@ impl Policy {
         standings.collect()
     }
 
-    /// The request's key under a rule, readable.
+    /// The key of a request that the rule counts, readable.
     pub fn readable_key(&self, rule: &Rule, x: &dyn Exchange, identity: &Identity<'_>) -> String {
-        let scratch = &mut *self.scratch.borrow_mut();
-        match rule.claim(x, identity, &self.secret, scratch) {
-            Claim::Key(_) => kit::key::readable_with(scratch, &[CONSUMER]),
-            Claim::OtherPlan
-            | Claim::NotMatching
-            | Claim::Exempt
-            | Claim::Skipped
-            | Claim::Keyless => String::new(),
+        let mut key = Vec::new();
+        let consumer = identity.readable();
+        let consumer = consumer.as_deref().map(str::as_bytes);
+        match rule.key.build_with(x, &|name| consumer.filter(|_| name == CONSUMER), &mut key) {
+            KeyOutcome::Key => kit::key::readable_with(&key, &[CONSUMER]),
+            KeyOutcome::Missing(_) => String::new(),
         }
     }
 

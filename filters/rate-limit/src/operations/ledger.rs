@@ -18,6 +18,9 @@ pub trait Ledger {
     /// The rules, in the operator's order.
     fn rules(&self) -> Vec<RuleInfo>;
 
+    /// Who sends this request.
+    fn client(&self, x: &dyn Exchange) -> Client;
+
     /// What each rule says of this request, which is charged nowhere.
     fn state(&self, x: &dyn Exchange) -> Vec<RuleState>;
 
@@ -59,6 +62,15 @@ pub struct Quotas {
     pub limits: Vec<String>,
     /// Keys that its table has room for.
     pub max_keys: u64,
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Client {
+    /// The plan; `None` where there are no plans.
+    pub plan: Option<String>,
+    /// What the operator calls the API key, or its hash; `None` without a known one.
+    pub consumer: Option<String>,
 }
 
 /// What one rule says of a request.

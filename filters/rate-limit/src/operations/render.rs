@@ -8,7 +8,9 @@ use kit::{Exchange, Nanos, Reply};
 use serde_json::{Map, Value, json};
 
 use super::DETAILS;
-use super::ledger::{Forgotten, Key, LimitState, Reset, RuleInfo, RuleState, RuleTop, Standing};
+use super::ledger::{
+    Client, Forgotten, Key, LimitState, Reset, RuleInfo, RuleState, RuleTop, Standing,
+};
 
 /// An answer with this status and JSON.
 pub(super) fn reply(status: u16, content_type: &'static str, body: &Value) -> Reply {
@@ -73,13 +75,13 @@ fn rule(rule: &RuleInfo) -> Value {
 }
 
 /// What the rules say of a request, and the request as it was understood.
-pub(super) fn state(x: &dyn Exchange, states: &[RuleState]) -> Reply {
+pub(super) fn state(x: &dyn Exchange, client: &Client, states: &[RuleState]) -> Reply {
     let admits = states.iter().all(|state| !state.is_enforced || state.standing.admits());
     let rules: Vec<Value> = states.iter().map(rule_state).collect();
-    ok(&json!({ "request": request(x), "admits": admits, "rules": rules }))
+    ok(&json!({ "request": request(x, client), "admits": admits, "rules": rules }))
 }
 
-fn request(x: &dyn Exchange) -> Value {
+fn request(x: &dyn Exchange, client: &Client) -> Value {
     let headers = x.request();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut object = Map::new();
@@ -94,6 +96,8 @@ fn request(x: &dyn Exchange) -> Value {
     ] {
         put_some(&mut object, name, x.attribute(attribute).map(|value| text(&value)));
     }
+    put_some(&mut object, "plan", client.plan.as_ref());
+    put_some(&mut object, "consumer", client.consumer.as_ref());
     Value::Object(object)
 }
 

@@ -60,6 +60,10 @@ impl Ledger for Stub {
         vec![rule("general", Some("free"), Some("25%")), rule("login", None, None)]
     }
 
+    fn client(&self, _x: &dyn Exchange) -> Client {
+        Client { plan: Some("free".to_owned()), consumer: Some("acme".to_owned()) }
+    }
+
     fn state(&self, x: &dyn Exchange) -> Vec<RuleState> {
         let state = |rule: &str, is_enforced, standing| RuleState {
             rule: rule.to_owned(),
@@ -212,7 +216,7 @@ fn rules_are_told_in_words() {
 #[test]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn a_described_request_is_told_where_it_stands() {
-    let request = |path: &str| json!({ "method": "GET", "path": path, "host": "example.com", "address": "192.0.2.1" });
+    let request = |path: &str| json!({ "method": "GET", "path": path, "host": "example.com", "address": "192.0.2.1", "plan": "free", "consumer": "acme" });
     let login = json!({
         "rule": "login", "mode": "enforce", "standing": "counted",
         "key": { "hash": HASH_OF_KEY, "text": "192.0.2.1" }, "enforced": true, "admits": false,
