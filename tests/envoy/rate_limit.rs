@@ -3,6 +3,8 @@
 mod bounded;
 mod concurrency;
 mod exact;
+mod operations;
+mod plans;
 mod reload;
 mod rules;
 
