@@ -33,6 +33,7 @@ pub struct Setup {
     workers: usize,
     routes: Value,
     buffer_limit: Option<u32>,
+    takes_upgrades: bool,
     is_static: bool,
     before: Vec<Value>,
     behind: Vec<Value>,
@@ -51,6 +52,7 @@ impl Setup {
                 {"name": "all", "match": {"prefix": "/"}, "route": {"cluster": "upstream", "timeout": "10s"}},
             ]),
             buffer_limit: None,
+            takes_upgrades: false,
             is_static: false,
             before: Vec::new(),
             behind: Vec::new(),
@@ -83,6 +85,12 @@ impl Setup {
     #[must_use]
     pub fn buffer_limit(self, bytes: u32) -> Self {
         Self { buffer_limit: Some(bytes), ..self }
+    }
+
+    /// With connections that clients may turn into WebSockets.
+    #[must_use]
+    pub fn upgrades(self) -> Self {
+        Self { takes_upgrades: true, ..self }
     }
 
     /// With the filter's configuration in the bootstrap: it can not change, and a bad one stops the start.
@@ -164,7 +172,7 @@ impl Setup {
         });
         let ours = self.before.iter().chain([&filter]).chain(&self.behind);
         let filters: Vec<&Value> = ours.chain([&router]).collect();
-        let manager = json!({
+        let mut manager = json!({
             "@type": concat!(
                 "type.googleapis.com/envoy.extensions.filters.network.",
                 "http_connection_manager.v3.HttpConnectionManager"
@@ -183,6 +191,9 @@ impl Setup {
             "http_filters": filters,
             "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": self.routes}]},
         });
+        if self.takes_upgrades {
+            manager["upgrade_configs"] = json!([{"upgrade_type": "websocket"}]);
+        }
         let mut listener = json!({
             "name": "front",
             "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
