@@ -126,6 +126,11 @@ impl KeyTemplate {
         KeyOutcome::Key
     }
 
+    /// Whether it has a part that the filter gives.
+    pub fn has_given(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Given(..)))
+    }
+
     /// What it counts by, in one line for operators: `header x-api-key, else one key for all`.
     pub fn describe(&self) -> String {
         self.to_string()

@@ -1,5 +1,6 @@
 //! The configuration, and its bounds.
 
+mod checks;
 mod limits;
 
 use kit::config::{Fields, Names};
@@ -69,14 +70,15 @@ impl Config {
         let read = fields.objects("rules", 1..=MAX_RULES, |fields| {
             let rule = read_rule(fields, &mut names, plans.as_ref(), &common);
             rule.map(|(switch, rule)| match switch {
-                Switch::On(mode) => Some(Rule { mode, ..rule }),
+                Switch::On(_) => Some(rule),
                 Switch::Off => {
                     switched_off.push(rule);
                     None
                 }
             })
         });
-        let rules = read.into_iter().flatten().flatten().collect();
+        let rules: Vec<Rule> = read.into_iter().flatten().flatten().collect();
+        checks::names_of_limits(fields, &rules);
         Self { rules, switched_off, exempt, plans, fields: styles, operations }
     }
 }
@@ -94,8 +96,7 @@ fn read_rule(
         .unwrap_or(Ratio::from_percent(100));
     let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
     let exempt = exemptions(fields);
-    let given: &[&'static str] = if plans.is_some_and(Plans::has_keys) { &[CONSUMER] } else { &[] };
-    let key = KeyTemplate::read_with(fields, given).unwrap_or_default();
+    let key = KeyTemplate::read_with(fields, &[CONSUMER]).unwrap_or_default();
     let max_keys = fields.optional_integer("max_keys", MIN_KEYS..=MAX_KEYS).unwrap_or(DEFAULT_KEYS);
     let allowances = limits::read(fields, name.as_deref().unwrap_or_default(), plans, max_keys);
     let cost = Cost::read(fields).unwrap_or_default();
@@ -107,9 +108,10 @@ fn read_rule(
     let on_failure = fields
         .optional_choice("on_failure", &[("admit", OnFailure::Admit), ("deny", OnFailure::Deny)])
         .unwrap_or_default();
+    let mode = if let Switch::On(mode) = switch { mode } else { Mode::Enforce };
     let rule = Rule {
         name: name?,
-        mode: Mode::Enforce,
+        mode,
         enforced,
         matcher,
         exempt,
@@ -123,6 +125,7 @@ fn read_rule(
         show_keys,
         on_failure,
     };
+    checks::rule(fields, &rule, plans);
     Some((switch, rule))
 }
 

@@ -111,6 +111,11 @@ impl Cost {
         (self.measure == Measure::Fixed).then_some(self.max)
     }
 
+    /// What a request of which nothing is known costs, or any at the least if that is more.
+    pub const fn usual(&self) -> u64 {
+        if self.reserve > self.min { self.reserve } else { self.min }
+    }
+
     /// What to charge when the request's headers arrive.
     ///
     /// **Cost**: none for a fixed one or one to be settled without the request's headers; else these.

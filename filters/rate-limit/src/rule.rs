@@ -221,6 +221,7 @@ impl fmt::Display for Rule {
             }
             write!(f, "{allowance}")?;
         }
-        write!(f, "; by {}", self.key.describe())
+        write!(f, "; by {}", self.key.describe())?;
+        self.settlement.describe().map_or(Ok(()), |words| write!(f, "; {words}"))
     }
 }

@@ -63,6 +63,15 @@ impl Settlement {
             (Some(true), true) | (Some(false) | None, _) => {}
         }
         let (refunded, cache_hits) = fields.optional_object("refund", refund).unwrap_or_default();
+        if by_response == Some(true) && counted.is_some_and(|counted| is_within(counted, refunded))
+        {
+            fields.problem(
+                "refund",
+                "a refund of every status that counts",
+                "one that leaves some of statuses charged",
+                "remove it: beside count: \"responses\" all other statuses are given back anyway",
+            );
+        }
         Self { counted, refunded, cache_hits }
     }
 
@@ -99,6 +108,12 @@ impl Settlement {
             || self.refunded.contains(status)
             || (self.cache_hits && is_cache_hit(x))
     }
+}
+
+/// Whether each status of one set, which has some, is in the other.
+fn is_within(one: Statuses, other: Statuses) -> bool {
+    let mut all = (100..=599).filter(|status| one.contains(*status)).peekable();
+    all.peek().is_some() && all.all(|status| other.contains(status))
 }
 
 fn refund(fields: &mut Fields<'_>) -> (Statuses, bool) {

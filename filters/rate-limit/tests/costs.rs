@@ -24,7 +24,7 @@ const COSTS: [(&str, u64); 7] = [
 ];
 
 const FAILURES: &str = r#"{"count": "responses", "statuses": ["4xx"],
-    "refund": {"statuses": ["4xx", "5xx"], "cache_hits": true}}"#;
+    "refund": {"statuses": ["400-428", "5xx"], "cache_hits": true}}"#;
 
 fn cost(json: &str) -> Cost {
     let text = format!(r#"{{"cost": {json}}}"#);

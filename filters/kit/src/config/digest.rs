@@ -19,8 +19,13 @@ impl Fields<'_> {
     /// The hash of the empty text is refused: anybody can send that.
     /// `None` if the field is missing or wrong, both with a problem recorded.
     pub fn sha256(&mut self, name: &'static str, secret: &str) -> Option<[u8; 32]> {
-        let written = self.secret(name, LENGTHS)?;
-        self.hash(name, secret, &written)
+        if !self.has(name) {
+            self.know(&[name]);
+            let mend = format_args!("print it with: {}", command(secret));
+            self.problem(name, "nothing", allowed(secret), mend);
+            return None;
+        }
+        self.optional_sha256(name, secret)
     }
 
     /// The SHA-256 of a secret, as [`Fields::sha256`].
@@ -32,9 +37,7 @@ impl Fields<'_> {
     }
 
     fn hash(&mut self, name: &str, secret: &str, written: &Secret) -> Option<[u8; 32]> {
-        let allowed = format!("the SHA-256 of the {secret} as 64 hexadecimal digits");
-        let variable = secret.to_ascii_uppercase();
-        let command = format!("printf %s \"${variable}\" | sha256sum");
+        let (allowed, command) = (allowed(secret), command(secret));
         let Some(hash) = parse_hash(written.reveal()) else {
             self.problem(
                 name,
@@ -47,12 +50,21 @@ impl Fields<'_> {
             return None;
         };
         if hash == HASH_OF_NOTHING {
-            let mend = format_args!("set {variable} before: {command}");
+            let mend = format_args!("set {} before: {command}", secret.to_ascii_uppercase());
             self.problem(name, "the hash of an empty text", allowed, mend);
             return None;
         }
         Some(hash)
     }
+}
+
+fn allowed(secret: &str) -> String {
+    format!("the SHA-256 of the {secret} as 64 hexadecimal digits")
+}
+
+/// What prints the hash of a secret that stands in the variable of its name.
+fn command(secret: &str) -> String {
+    format!("printf %s \"${}\" | sha256sum", secret.to_ascii_uppercase())
 }
 
 fn parse_hash(text: &str) -> Option<[u8; 32]> {
@@ -91,7 +103,9 @@ mod tests {
 
     #[test]
     fn what_is_no_hash_is_not_shown() {
-        let missing = "test: key: found nothing, allowed a text of 1 to 4096 bytes; add this field";
+        let missing = "test: key: found nothing, \
+             allowed the SHA-256 of the key as 64 hexadecimal digits; \
+             print it with: printf %s \"$KEY\" | sha256sum";
         assert_eq!(read("{}"), Err(missing.to_owned()));
         let none = "test: key: found a value that is no such hash, perhaps the key itself, \
              allowed the SHA-256 of the key as 64 hexadecimal digits; \

@@ -18,6 +18,8 @@ const MAX_QUOTA: u32 = 1_000_000_000;
 const MIN_WINDOW: Nanos = Nanos::SECOND;
 /// The longest window.
 const MAX_WINDOW: Nanos = Nanos::from_days(30);
+/// Plans that a rule can have lists for: as many as there can be.
+const MAX_PLANS: usize = 16;
 /// The longest lease: a request that is longer in flight is no longer counted.
 const MAX_LEASE: Nanos = Nanos::from_days(1);
 /// The lease unless told otherwise.
@@ -58,17 +60,15 @@ pub(super) fn read(
         return Some(Allowances::Same(Box::new(Allowance::new(rule, None, limits, max_keys))));
     }
     let Some(plans) = plans else {
+        fields.know(&["limits"]);
         let mend = "give one list for all, or add plans to the configuration";
         fields.problem("limits", "lists by plan", "a list, where no plans are configured", mend);
-        fields.know(&["limits"]);
         return None;
     };
-    let lists = fields.optional_named_lists(
-        "limits",
-        1..=plans.names().len(),
-        1..=MAX_LIMITS,
-        |_, fields| read_limit(fields),
-    )?;
+    let lists =
+        fields.optional_named_lists("limits", 1..=MAX_PLANS, 1..=MAX_LIMITS, |_, fields| {
+            read_limit(fields)
+        })?;
     let mut by_plan: Vec<Option<Allowance>> = plans.names().iter().map(|_| None).collect();
     let mut is_sound = true;
     for (plan, drafts) in lists {
@@ -77,6 +77,8 @@ pub(super) fn read(
             (Some(slot), Some(limits)) => {
                 *slot = Some(Allowance::new(rule, Some(&plan), limits, max_keys));
             }
+            // Without any plan the line about their names is enough.
+            (None, _) if plans.names().is_empty() => is_sound = false,
             (None, _) => {
                 let names = plans.names().iter().map(String::as_str);
                 let mend = closest(&plan, names.clone()).map_or_else(
@@ -98,10 +100,12 @@ fn read_limit(fields: &mut Fields<'_>) -> Option<Draft> {
     let name = fields.optional_name("name");
     let kind = fields.optional_choice("algorithm", &KINDS).unwrap_or_default();
     let units = fields.sound_integer("quota", 1..=MAX_QUOTA);
-    let only_for = |fields: &mut Fields<'_>, field: &'static str, word: &str| {
+    let word = KINDS.iter().find(|(_, found)| *found == kind).map_or("", |(word, _)| *word);
+    let only_for = |fields: &mut Fields<'_>, field: &'static str, right: &str| {
         if fields.has(field) {
-            let found = format!("it beside another algorithm than {word}");
-            fields.problem(field, found, format!("only with algorithm {word}"), "remove it");
+            let mend = format!("remove it, or set algorithm to {}", quoted(right));
+            let found = format!("it beside algorithm {word}");
+            fields.problem(field, found, format!("it with algorithm {right} only"), mend);
             fields.know(&[field]);
         }
     };
@@ -116,14 +120,15 @@ fn read_limit(fields: &mut Fields<'_>) -> Option<Draft> {
         Algorithm::Concurrency(Slices::new(units?, lease.unwrap_or(DEFAULT_LEASE))?)
     } else {
         only_for(fields, "lease", "concurrency");
-        let window = fields.duration("window", MIN_WINDOW..=MAX_WINDOW);
+        let window = sound_window(fields);
         if kind == Kind::Gcra {
             // A quota that is wrong bounds no burst: its own line is enough.
             let burst = fields.optional_integer("burst", 1..=units.unwrap_or(MAX_QUOTA));
-            let burst = burst.or(units)?;
+            let (window, burst) = (window?, burst.or(units)?);
             Algorithm::Gcra(Quota::new(u64::from(units?), window, u64::from(burst))?)
         } else {
             only_for(fields, "burst", "gcra");
+            let window = window?;
             match kind {
                 Kind::FixedWindow => {
                     Algorithm::FixedWindow(FixedWindow::new(u64::from(units?), window)?)
@@ -135,6 +140,15 @@ fn read_limit(fields: &mut Fields<'_>) -> Option<Draft> {
         }
     };
     Some(Draft { name, algorithm })
+}
+
+/// The window; `None` if it is missing or wrong, since it may be part of the limit's name.
+fn sound_window(fields: &mut Fields<'_>) -> Option<Nanos> {
+    if fields.has("window") {
+        return fields.optional_duration("window", MIN_WINDOW..=MAX_WINDOW);
+    }
+    fields.duration("window", MIN_WINDOW..=MAX_WINDOW);
+    None
 }
 
 /// Gives limits without a name one: the rule's, with the window behind it if there are several.
@@ -152,7 +166,7 @@ fn named(fields: &mut Fields<'_>, rule: &str, drafts: Vec<Option<Draft>>) -> Opt
         if limits.iter().any(|limit| limit.name == name) {
             fields.problem(
                 "limits",
-                format!("two limits that clients know as {name}"),
+                format!("two limits that clients know as {}", quoted(&name)),
                 "names that differ",
                 "give one of them a \"name\"",
             );

@@ -113,8 +113,11 @@ fn in_parts(fields: &mut Fields<'_>, measure: Measure, least: u64) -> Cost {
 }
 
 fn name(fields: &mut Fields<'_>, place: Place) -> Option<Box<str>> {
-    let allowed = format!("a {} name", place.word());
-    fields.parsed("name", &allowed, |text| place.parse_name(text))
+    let allowed = match place {
+        Place::Query => "the name of a query parameter, such as \"cost\"",
+        Place::Header | Place::Cookie => "a header name such as \"x-cost\"",
+    };
+    fields.parsed("name", allowed, |text| place.parse_name(text))
 }
 
 /// `min` and `max`; the first is `least` if absent.

@@ -33,6 +33,24 @@ const NOT_OURS: [&str; 9] = [
     "upgrade",
 ];
 
+/// Headers of this filter's answers that say something else.
+const OTHERS: [&str; 14] = [
+    "cache-control",
+    "content-encoding",
+    "content-type",
+    "grpc-message",
+    "grpc-status",
+    "ratelimit",
+    "ratelimit-limit",
+    "ratelimit-policy",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "retry-after",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+];
+
 /// The names that a plan may be given by, and their places.
 type Choices<'a> = [(&'a str, usize)];
 
@@ -67,6 +85,9 @@ impl Plans {
 fn plan(fields: &mut Fields<'_>, field: &'static str, choices: &Choices<'_>) -> usize {
     if choices.is_empty() {
         fields.know(&[field]);
+        if !fields.has(field) {
+            fields.problem(field, "nothing", "one of plans.names", "add this field");
+        }
         return 0;
     }
     fields.choice(field, choices)
@@ -108,12 +129,12 @@ fn upgrades(fields: &mut Fields<'_>, names: &[String]) -> Vec<Option<Value>> {
                 problem
             }
             None if names.is_empty() => None,
-            None => Some("a plan that is not in names"),
+            None => Some("an object for an unknown plan"),
         };
         if let Some(found) = problem {
             fields.problem(
                 "upgrade",
-                format_args!("{found}: {}", quoted(&name)),
+                format_args!("{found} {}", quoted(&name)),
                 format_args!(
                     "an object of at most {MAX_UPGRADE} bytes for each of {}",
                     list(names)
@@ -128,9 +149,9 @@ fn upgrades(fields: &mut Fields<'_>, names: &[String]) -> Vec<Option<Value>> {
 
 fn check_upgrade(upgrade: &Value) -> Option<&'static str> {
     if !upgrade.is_object() {
-        Some("what is no object, for the plan")
+        Some("no object for the plan")
     } else if upgrade.to_string().len() > MAX_UPGRADE {
-        Some("an object that is too long, for the plan")
+        Some("an object that is too long for the plan")
     } else {
         None
     }
@@ -147,6 +168,10 @@ fn parse_header(text: &str) -> Result<String, String> {
     }
     if NOT_OURS.iter().any(|name| name.eq_ignore_ascii_case(text)) {
         return Err("choose another name, this one belongs to the connection".to_owned());
+    }
+    let is_weirs = text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("x-weir-"));
+    if is_weirs || OTHERS.iter().any(|name| name.eq_ignore_ascii_case(text)) {
+        return Err("choose another name, this one says something else in answers".to_owned());
     }
     Place::Header.parse_name(text).map(String::from).map_err(|error| error.to_string())
 }

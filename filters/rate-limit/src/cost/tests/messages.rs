@@ -71,11 +71,11 @@ fn each_mistake_says_where_what_and_how() {
         ),
         (
             r#"{"from": "request_header"}"#,
-            ".name: found nothing, allowed a header name; add this field",
+            ".name: found nothing, allowed a header name such as \"x-cost\"; add this field",
         ),
         (
             r#"{"from": "request_header", "name": "x cost"}"#,
-            ".name: found \"x cost\", allowed a header name; \
+            ".name: found \"x cost\", allowed a header name such as \"x-cost\"; \
              use letters, digits and -, _ and the like, without blanks or colons",
         ),
         (

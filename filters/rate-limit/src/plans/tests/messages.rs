@@ -110,16 +110,23 @@ fn each_mistake_says_where_what_and_how() {
             format!("header: found \"content-length\", {header}; {ours}"),
         ),
         (
+            format!(r#"{{{NAMES}, {sources}, "header": "X-RateLimit-Reset"}}"#),
+            format!(
+                "header: found \"X-RateLimit-Reset\", {header}; \
+                 choose another name, this one says something else in answers"
+            ),
+        ),
+        (
             format!(r#"{{{NAMES}, {sources}, "upgrade": {{"fre": {{}}}}}}"#),
-            format!("upgrade: found a plan that is not in names: \"fre\", {upgrade}"),
+            format!("upgrade: found an object for an unknown plan \"fre\", {upgrade}"),
         ),
         (
             format!(r#"{{{NAMES}, {sources}, "upgrade": {{"free": "premium"}}}}"#),
-            format!("upgrade: found what is no object, for the plan: \"free\", {upgrade}"),
+            format!("upgrade: found no object for the plan \"free\", {upgrade}"),
         ),
         (
             format!(r#"{{{NAMES}, {sources}, "upgrade": {{"free": {{"a": "{}"}}}}}}"#, "x".repeat(2_048)),
-            format!("upgrade: found an object that is too long, for the plan: \"free\", {upgrade}"),
+            format!("upgrade: found an object that is too long for the plan \"free\", {upgrade}"),
         ),
     ] {
         assert_eq!(problems(&json), [line], "{json}");

@@ -1,0 +1,86 @@
+//! What the fields of a rule must agree in: each alone is sound, together they can not be meant.
+//!
+//! A field that would have no effect is a problem as much as one that is wrong: whoever wrote it expects one.
+
+use kit::config::{Fields, quoted};
+
+use crate::limit::Limit;
+use crate::plans::Plans;
+use crate::rule::{CONSUMER, Mode, Rule};
+
+/// Checks a rule in whose object `fields` still is.
+pub(super) fn rule(fields: &mut Fields<'_>, rule: &Rule, plans: Option<&Plans>) {
+    if rule.key.has_given() && !plans.is_some_and(Plans::has_keys) {
+        fields.problem(
+            "key",
+            format_args!("{} without API keys", quoted(CONSUMER)),
+            "it with plans.sources[].keys, which say who has which key",
+            "add keys to a source of plans, or count by another part, such as \"address\"",
+        );
+    }
+    if rule.mode == Mode::Shadow && fields.has("enforce") {
+        fields.problem(
+            "enforce",
+            "it beside mode: \"shadow\"",
+            "it with mode: \"enforce\", of which it is a share",
+            "remove it, or set mode to \"enforce\"",
+        );
+    }
+    if limits(rule).all(|limit| limit.algorithm.is_concurrency()) {
+        for field in ["cost", "count", "refund", "charge_refused"] {
+            if fields.has(field) {
+                fields.problem(
+                    field,
+                    "it beside limits of concurrency alone",
+                    "no such field: each request in flight counts one, until it ends",
+                    "remove it, or add a limit with a window",
+                );
+            }
+        }
+    } else if let Some(capacity) = smallest_capacity(rule)
+        && rule.cost.usual() > capacity
+    {
+        fields.problem(
+            "cost",
+            format_args!("{} for a request", rule.cost.usual()),
+            format_args!("at most {capacity}, the smallest quota or burst of its limits"),
+            "lower it, or raise that limit: each request would spend all of it",
+        );
+    }
+}
+
+/// Checks that clients can tell the limits of all rules apart: `fields` is the whole configuration.
+///
+/// The limits that one rule has for two plans may have one name, since no client meets both.
+pub(super) fn names_of_limits(fields: &mut Fields<'_>, rules: &[Rule]) {
+    for (idx, one) in rules.iter().enumerate() {
+        let behind = rules.iter().skip(idx.saturating_add(1));
+        // Rules of one name have a line of their own.
+        for other in behind.filter(|other| other.name != one.name) {
+            let twice = limits(one).find(|limit| limits(other).any(|own| own.name == limit.name));
+            if let Some(limit) = twice {
+                fields.problem(
+                    "rules",
+                    format_args!(
+                        "two limits that clients know as {}, of the rules {} and {}",
+                        quoted(&limit.name),
+                        quoted(&one.name),
+                        quoted(&other.name)
+                    ),
+                    "names that differ",
+                    "give one of them another \"name\"",
+                );
+            }
+        }
+    }
+}
+
+fn limits(rule: &Rule) -> impl Iterator<Item = &Limit> {
+    rule.allowances.iter().flat_map(|allowance| allowance.limits().iter())
+}
+
+/// What the strictest limit with a window admits at once.
+fn smallest_capacity(rule: &Rule) -> Option<u64> {
+    let with_window = limits(rule).filter(|limit| !limit.algorithm.is_concurrency());
+    with_window.map(|limit| limit.algorithm.capacity()).min()
+}
