@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use harness::gateway::Setup;
 use harness::origin::{Act, Origin};
@@ -89,22 +91,39 @@ fn an_update_keeps_counters_cache_and_breaker() {
 #[test]
 fn every_invalid_example_is_refused_with_its_message() {
     let origin = Origin::plain();
-    let mut n_files = 0;
-    for filter in ["rate-limit", "response-cache", "circuit-breaker", "metrics", "gateway"] {
-        let folder = root::root().join("envoy/invalid").join(filter);
-        for path in files(&folder) {
-            n_files += 1;
-            let text = fs::read_to_string(&path).unwrap();
-            let expected: Vec<&str> =
-                text.lines().filter_map(|line| line.strip_prefix("# expect: ")).collect();
-            assert!(!expected.is_empty(), "{}: no `# expect: ` line", path.display());
-            let value = yaml::read(&path).unwrap();
-            let error = Setup::new(filter, &value, origin.address()).fixed().try_start().err();
-            let error = error.unwrap_or_else(|| panic!("{}: taken", path.display()));
-            assert_eq!(error.grave_messages(), expected, "{}", path.display());
+    let filters = ["rate-limit", "response-cache", "circuit-breaker", "metrics", "gateway"];
+    let examples: Vec<(&str, PathBuf)> = filters
+        .into_iter()
+        .flat_map(|filter| {
+            let folder = root::root().join("envoy/invalid").join(filter);
+            files(&folder).into_iter().map(move |path| (filter, path))
+        })
+        .collect();
+    assert!(examples.len() >= 20, "only {} examples were found", examples.len());
+    // Each is an Envoy that starts and ends.
+    let next = AtomicUsize::new(0);
+    let n_threads = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..n_threads {
+            scope.spawn(|| {
+                while let Some((filter, path)) = examples.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    assert_refused(filter, path, &origin);
+                }
+            });
         }
-    }
-    assert!(n_files >= 20, "only {n_files} examples were found");
+    });
+}
+
+fn assert_refused(filter: &str, path: &Path, origin: &Origin) {
+    let text = fs::read_to_string(path).unwrap();
+    let expected: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# expect: ")).collect();
+    assert!(!expected.is_empty(), "{}: no `# expect: ` line", path.display());
+    let value = yaml::read(path).unwrap();
+    let error = Setup::new(filter, &value, origin.address()).fixed().try_start().err();
+    let error = error.unwrap_or_else(|| panic!("{}: taken", path.display()));
+    assert_eq!(error.grave_messages(), expected, "{}", path.display());
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
