@@ -28,6 +28,9 @@ const END_HEADERS: u8 = 4;
 /// The reason of a client that wants no answer any more.
 const CANCEL: u32 = 8;
 
+/// The status 200, of the static table.
+const OK: Option<u8> = Some(0x88);
+
 /// One connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -123,8 +126,8 @@ impl Connection {
                 }
                 HEADERS => {
                     // The table's new size may stand in front; trailers come after the status.
-                    let status = payload.iter().find(|byte| **byte >> 5 != 0b001);
-                    self.statuses.entry(stream).or_insert(status == Some(&0x88));
+                    let status = payload.iter().find(|byte| **byte >> 5 != 0b001).copied();
+                    self.statuses.entry(stream).or_insert(status == OK);
                 }
                 _ => {}
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::sim::{Fleet, Module, Outcome, Request, World};
+use harness::sim::{Fleet, Module, Outcome, Request, Upstream, VM_ID, World};
 
 fn fleet(workers: usize, rules: &str) -> Fleet {
     let module = Module::shipped("weir_rate_limit");
@@ -101,6 +101,91 @@ fn endless_conflicts_are_answered_by_the_failure_mode() {
         let errors = [("rule", "general"), ("decision", "error")];
         assert_eq!(fleet.world.series("weir_rate_limit_requests_total", &errors), 1);
     }
+}
+
+#[test]
+fn trouble_is_counted_each_time_and_told_once_a_minute() {
+    for (mode, status) in [("admit", 200), ("deny", 503)] {
+        let rule = TEN_A_MINUTE.replacen('{', &format!("{{\"on_failure\": \"{mode}\","), 1);
+        let fleet = fleet(1, &rule);
+        fleet.world.conflict_by_seed(1, 100);
+        let mut told = Vec::new();
+        for second in 0..130 {
+            let outcome = ask(&fleet, 0);
+            assert_eq!(outcome.status(), status, "{mode}");
+            let lines =
+                outcome.logs.into_iter().filter(|line| line.text.contains("count not kept"));
+            told.extend(lines.map(|line| (second, line.text)));
+            fleet.world.advance(Duration::from_secs(1));
+        }
+        let line = format!(
+            "rate-limit: count not kept rule=general error=64 attempts met another worker's change on_failure={mode}"
+        );
+        assert_eq!(told, [0, 60, 120].map(|second| (second, line.clone())));
+        let errors = [("rule", "general"), ("decision", "error")];
+        assert_eq!(fleet.world.series("weir_rate_limit_requests_total", &errors), 130);
+    }
+}
+
+#[test]
+fn a_count_that_nobody_can_read_meets_the_failure_mode_once_and_starts_afresh() {
+    for (mode, status) in [("admit", 200), ("deny", 503)] {
+        let rule = TEN_A_MINUTE.replacen('{', &format!("{{\"on_failure\": \"{mode}\","), 1);
+        let fleet = fleet(2, &rule);
+        assert_eq!(admitted(&fleet, 12), 10);
+        let mut n_cut = 0;
+        for key in fleet.world.shared_keys(VM_ID) {
+            let bucket = fleet.world.shared(VM_ID, &key).unwrap();
+            if key.starts_with("weir/rate-limit/general/") && !bucket.is_empty() {
+                fleet.world.set_shared(VM_ID, &key, &bucket[..bucket.len() - 1]);
+                n_cut += 1;
+            }
+        }
+        assert_eq!(n_cut, 1, "one key has one bucket");
+        let outcome = ask(&fleet, 0);
+        assert_eq!(outcome.status(), status, "{mode}");
+        let lines: Vec<&str> = outcome.logs.iter().map(|line| line.text.as_str()).collect();
+        let line = format!(
+            "rate-limit: count not kept rule=general error=unreadable record on_failure={mode}"
+        );
+        assert_eq!(lines, [line]);
+        let errors = [("rule", "general"), ("decision", "error")];
+        assert_eq!(fleet.world.series("weir_rate_limit_requests_total", &errors), 1, "{mode}");
+        // The request that found it is the first of the new count, if it passed.
+        let n_admitted = admitted(&fleet, 20);
+        assert!(n_admitted == 9 || mode == "deny" && n_admitted == 10, "{mode}: {n_admitted}");
+    }
+}
+
+#[test]
+fn what_a_lost_worker_had_in_flight_is_free_when_its_lease_is_over() {
+    let fleet = fleet(
+        2,
+        r#"{"name": "busy", "limits": [{"algorithm": "concurrency", "quota": 3, "lease": "10s"}]}"#,
+    );
+    let mut lost = fleet.worker(0).request(Request::get("/"));
+    lost.request_headers();
+    let mut kept = fleet.worker(1).request(Request::get("/"));
+    kept.request_headers();
+    // The VM of the first worker is gone, and with it what it knew of its requests.
+    fleet.worker(0).reload().expect("the same rules");
+    drop(lost);
+    let free = || {
+        let mut streams: Vec<_> =
+            (0..4).map(|turn| fleet.worker(turn).request(Request::get("/"))).collect();
+        for stream in &mut streams {
+            stream.request_headers();
+        }
+        let outcomes = streams.into_iter().map(|stream| stream.complete(|| Upstream::ok("")));
+        outcomes.filter(|outcome| outcome.status() == 200).count()
+    };
+    assert_eq!(free(), 1);
+    fleet.world.advance(Duration::from_secs(9));
+    assert_eq!(free(), 1, "before the lease is over");
+    fleet.world.advance(Duration::from_secs(2));
+    assert_eq!(free(), 3, "also the place of the one that is too long in flight");
+    assert_eq!(kept.complete(|| Upstream::ok("")).status(), 200);
+    assert_eq!(free(), 3, "its end gives back nothing that is not its own");
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn flood(gateway: &Gateway, keys: Range<u64>, n_done: &AtomicU64) -> u64 {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "it tells how long the flood took")]
 fn a_million_keys_take_the_memory_of_the_table_and_free_no_exhausted_key() {
     let nowhere = "127.0.0.1:1".parse().unwrap();
     let routes = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
