@@ -7,6 +7,7 @@ mod operations;
 mod plans;
 mod reload;
 mod rules;
+mod settle;
 
 use harness::client::Request;
 use harness::gateway::Setup;
