@@ -1,5 +1,6 @@
 //! The limiter through a real Envoy.
 
+mod answers;
 mod bounded;
 mod concurrency;
 mod exact;
