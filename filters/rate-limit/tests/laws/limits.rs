@@ -142,10 +142,17 @@ proptest! {
         }
     }
 
-    /// Entries of one list of algorithms are never read as those of another.
+    /// Entries of one list of algorithms are never read as those of another; other numbers keep what was counted,
+    /// but for slices of another span, which a version tells apart but for one pair of spans in 4096.
     #[test]
     fn another_list_of_algorithms_is_another_version(a in algorithms(), b in algorithms()) {
         let kinds = |list: &[Algorithm]| list.iter().map(Algorithm::kind).collect::<Vec<_>>();
-        prop_assert_eq!(kinds(&a) == kinds(&b), named(&a).version() == named(&b).version());
+        let spans = |list: &[Algorithm]| list.iter().filter_map(Algorithm::sliced).collect::<Vec<_>>();
+        let same_version = named(&a).version() == named(&b).version();
+        if kinds(&a) != kinds(&b) {
+            prop_assert!(!same_version);
+        } else if spans(&a) == spans(&b) {
+            prop_assert!(same_version);
+        }
     }
 }
