@@ -323,8 +323,10 @@ impl<'a> Walk<'a, '_> {
             if is_near && key.is_enforced {
                 self.assessment.near.push(rule);
             }
-            // The last rule has none behind it that could refuse: nothing to take back.
-            if rule.settles(key.allowance) || idx + 1 < self.policy.rules.len() {
+            // An admission by the last rule is taken back only if its own count was lost: none behind it could refuse.
+            let may_be_refused =
+                idx + 1 < self.policy.rules.len() || charged.found == Found::Unreadable;
+            if rule.settles(key.allowance) || may_be_refused {
                 let (tag, plan) = (key.tag, self.identity.plan);
                 self.assessment.charges.push(Charge { rule_idx: idx, plan, tag, cost, at: now });
             }
