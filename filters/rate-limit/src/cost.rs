@@ -274,7 +274,11 @@ impl fmt::Display for Cost {
                 write!(f, "{}, else {default}", all.join(", "))?;
             }
         }
-        write!(f, ", {} to {}", self.min, self.max)?;
+        match (self.min, self.max) {
+            (0, MAX) => {}
+            (min, MAX) => write!(f, ", at least {min}")?,
+            (min, max) => write!(f, ", {min} to {max}")?,
+        }
         if self.settles() {
             write!(f, ", {} until it is known", self.reserve)?;
         }

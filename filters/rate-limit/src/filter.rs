@@ -90,7 +90,7 @@ impl Filter for RateLimit {
         let in_force = self.policy.rules.iter().map(ToString::to_string);
         let off = self.switched_off.iter().map(|rule| format!("rule {}: off", rule.name));
         let exempt = self.policy.exempt.iter().map(|all| format!("exempt: {}", all.describe()));
-        let plans = self.policy.plans.iter().map(ToString::to_string);
+        let plans = self.policy.plans.iter().map(|plans| format!("plans {plans}"));
         let operations = self.operations.is_on().then(|| self.operations.describe());
         exempt.chain(plans).chain(in_force).chain(off).chain(operations).collect()
     }

@@ -183,6 +183,8 @@ fn info(rule: &Rule, mode: &'static str) -> RuleInfo {
         matches: rule.matcher.describe(),
         key: rule.key.describe(),
         quotas: quotas.collect(),
+        cost: rule.unusual_cost().map(ToString::to_string),
+        settlement: rule.settlement.describe(),
         shows_keys: rule.show_keys,
     }
 }

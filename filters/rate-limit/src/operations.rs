@@ -204,7 +204,7 @@ impl Asked<'_> {
             Some(meant) => format!("did you mean {}?", quoted(meant)),
             None => format!("the rules are {}", names.join(", ")),
         };
-        Err(Refusal::Unknown(format!("there is no rule {}; {mend}", quoted(name))))
+        Err(Refusal::Unknown(format!("There is no rule {}; {mend}", quoted(name))))
     }
 
     /// Tells what was reset, to the operator and to the log.
@@ -228,7 +228,7 @@ fn nothing_at(endpoint: &str) -> Refusal {
         Some(meant) => format!("did you mean \"/{meant}\"?"),
         None => "there are /rules, /rules/NAME, /state and /top".to_owned(),
     };
-    Refusal::Unknown(format!("there is nothing at {}; {mend}", quoted(endpoint)))
+    Refusal::Unknown(format!("There is nothing at {}; {mend}", quoted(endpoint)))
 }
 
 /// Whether a query has no parameters but these.

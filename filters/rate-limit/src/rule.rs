@@ -153,6 +153,11 @@ impl Rule {
         }
     }
 
+    /// What a request costs, unless it is one.
+    pub fn unusual_cost(&self) -> Option<&Cost> {
+        (self.cost.always() != Some(1)).then_some(&self.cost)
+    }
+
     /// Whether no key is left out.
     pub fn is_enforced_for_all(&self) -> bool {
         self.enforced == Ratio::from_percent(100)
@@ -222,6 +227,9 @@ impl fmt::Display for Rule {
             write!(f, "{allowance}")?;
         }
         write!(f, "; by {}", self.key.describe())?;
+        if let Some(cost) = self.unusual_cost() {
+            write!(f, "; each costs {cost}")?;
+        }
         self.settlement.describe().map_or(Ok(()), |words| write!(f, "; {words}"))
     }
 }

@@ -97,7 +97,7 @@ fn a_refusal_is_a_problem_that_names_all_limits_that_are_spent() {
             "title": "Quota exceeded",
             "status": 429,
             "detail": format!(
-                "The quota of \"hourly\", \"daily\", \"general\" is spent; come back in {seconds} s."
+                "The quotas of \"hourly\" and \"daily\" and \"general\" are spent; come back in {seconds} s."
             ),
             "violated-policies": ["hourly", "daily", "general"],
         })

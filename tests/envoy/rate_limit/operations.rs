@@ -128,7 +128,8 @@ fn every_endpoint_answers_and_every_slip_is_told() {
     let configuration = json!({"operations": section(), "rules": [
         rule("general", json!({"enforce": "25%", "key": ["address", "path"]})),
         rule("login", json!({"mode": "shadow", "match": {"path": {"exact": "/login"}}, "show_keys": true})),
-        rule("later", json!({"mode": "off"})),
+        rule("later", json!({"mode": "off", "refund": {"cache_hits": true},
+            "cost": {"from": "status", "values": {"5xx": 0}}})),
     ]});
     let gateway = Setup::new("rate-limit", &configuration, origin.address()).start();
     let index = read(&gateway, "");
@@ -154,30 +155,33 @@ fn every_endpoint_answers_and_every_slip_is_told() {
     let modes: Vec<&Value> =
         rules["rules"].as_array().unwrap().iter().map(|rule| &rule["mode"]).collect();
     assert_eq!(modes, ["enforce", "shadow", "off"]);
+    let later = &rules["rules"][2];
+    assert_eq!(later["cost"], "0 for 5xx, else 1, 1 until it is known");
+    assert_eq!(later["settlement"], "answers from the cache given back");
     assert_eq!(read(&gateway, "/rules/login")["rules"], json!([rules["rules"][1]]));
     let head = ask(&gateway, "HEAD", "/rules");
     assert_eq!((head.status(), head.body.len()), (200, 0), "{head:?}");
 
     for (method, endpoint, status, said) in [
-        ("GET", "/rule", 404, r#"there is nothing at "/rule"; did you mean "/rules"?"#),
+        ("GET", "/rule", 404, r#"There is nothing at "/rule"; did you mean "/rules"?"#),
         (
             "GET",
             "/rules/",
             404,
-            r#"there is nothing at "/rules/"; add the rule's name, or remove the slash to mean every rule"#,
+            r#"There is nothing at "/rules/"; add the rule's name, or remove the slash to mean every rule"#,
         ),
         (
             "DELETE",
             "/rules/",
             404,
-            r#"there is nothing at "/rules/"; add the rule's name, or remove the slash to mean every rule"#,
+            r#"There is nothing at "/rules/"; add the rule's name, or remove the slash to mean every rule"#,
         ),
-        ("DELETE", "/rules/logn", 404, r#"there is no rule "logn"; did you mean "login"?"#),
+        ("DELETE", "/rules/logn", 404, r#"There is no rule "logn"; did you mean "login"?"#),
         (
             "GET",
             "/state?rule=xyz",
             404,
-            r#"there is no rule "xyz"; the rules are general, login, later"#,
+            r#"There is no rule "xyz"; the rules are general, login, later"#,
         ),
         ("POST", "/rules", 405, "This resource has the methods GET, HEAD, DELETE."),
         ("DELETE", "/top", 405, "This resource has the methods GET, HEAD."),

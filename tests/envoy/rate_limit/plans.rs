@@ -211,6 +211,9 @@ fn operators_see_plan_and_consumer_of_a_request() {
         assert_eq!(state["rules"][0]["plan"], plan, "{state:#}");
         assert_eq!(state["rules"][0]["key"]["text"], json!(text), "{state:#}");
     }
+    let start = "rate-limit: configured plans anonymous, free, standard, premium by claim plan, \
+        then header x-api-key (3 keys); anonymous without any of them, free for what is not known";
+    assert!(gateway.messages().iter().any(|line| line == start), "{:#?}", gateway.messages());
     let described = operations::read(&gateway, "/state?claim.plan=standard&claim.sub=a");
     assert_eq!(described["request"]["plan"], "standard", "{described:#}");
 }

@@ -47,7 +47,8 @@ fn start(rules: &[Value], origin: &Origin) -> Gateway {
 
 /// Until Envoy has let go of every request, which it does when all has been settled.
 fn await_quiet(gateway: &Gateway) {
-    let active = || gateway.envoy.stats("^http.front.downstream_rq_active").unwrap().values().sum::<u64>();
+    let active =
+        || gateway.envoy.stats("^http.front.downstream_rq_active").unwrap().values().sum::<u64>();
     assert!(wait::until(PATIENCE, || (active() == 0).then_some(())).is_some(), "{}", active());
 }
 

@@ -61,12 +61,18 @@ impl<'a> Spent<'a> {
         if names.is_empty() {
             return format!("The quota is spent; come back in {seconds} s.");
         }
-        let names = format!("\"{}\"", names.join("\", \""));
+        let (quotas, are, allow) = match names {
+            [_] => ("quota", "is", "allows"),
+            _ => ("quotas", "are", "allow"),
+        };
+        let names = format!("\"{}\"", names.join("\" and \""));
         let at_once = self.violated().all(|standing| standing.unit == Unit::Concurrent);
         if at_once {
-            format!("As many requests are in progress as {names} allows; come back in {seconds} s.")
+            format!(
+                "As many requests are in progress as {names} {allow}; come back in {seconds} s."
+            )
         } else {
-            format!("The quota of {names} is spent; come back in {seconds} s.")
+            format!("The {quotas} of {names} {are} spent; come back in {seconds} s.")
         }
     }
 }
@@ -268,7 +274,8 @@ mod tests {
         let reply = Answer::default().spent(&spent(&[AT_ONCE, PLAIN, daily]), || 0);
         assert_eq!(json_of(&reply)["violated-policies"], json!(["at-once", "daily"]));
         assert_eq!(header(&reply, "x-weir-rate-limit"), ["at-once"]);
-        assert!(reply.grpc_message.unwrap().starts_with("The quota of \"at-once\", \"daily\" is"));
+        let words = "The quotas of \"at-once\" and \"daily\" are spent; come back in 5 s.";
+        assert_eq!(reply.grpc_message.as_deref(), Some(words));
     }
 
     #[test]

@@ -49,6 +49,10 @@ pub struct RuleInfo {
     pub key: String,
     /// Its limits: one entry, or one for each plan.
     pub quotas: Vec<Quotas>,
+    /// What a request costs, unless it is one.
+    pub cost: Option<String>,
+    /// What is not charged in the end; `None` if everything is.
+    pub settlement: Option<String>,
     /// Whether operations show its keys in clear.
     pub shows_keys: bool,
 }

@@ -70,6 +70,8 @@ fn rule(rule: &RuleInfo) -> Value {
     put(&mut object, "match", json!(rule.matches));
     put(&mut object, "key", json!(rule.key));
     put(&mut object, "quotas", json!(quotas));
+    put_some(&mut object, "cost", rule.cost.as_ref());
+    put_some(&mut object, "settlement", rule.settlement.as_ref());
     put(&mut object, "shows_keys", json!(rule.shows_keys));
     Value::Object(object)
 }

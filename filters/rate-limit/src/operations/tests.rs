@@ -55,6 +55,8 @@ impl Ledger for Stub {
                 limits: vec!["10 per 1m".to_owned()],
                 max_keys: 64,
             }],
+            cost: None,
+            settlement: None,
             shows_keys: false,
         };
         vec![rule("general", Some("free"), Some("25%")), rule("login", None, None)]
@@ -324,23 +326,23 @@ fn the_keys_refused_most_are_listed_with_their_bounds() {
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn each_mistake_says_where_what_and_how_and_changes_nothing() {
     for (method, path, status, told) in [
-        ("GET", "/stat", 404, r#"there is nothing at "/stat"; did you mean "/state"?"#),
+        ("GET", "/stat", 404, r#"There is nothing at "/stat"; did you mean "/state"?"#),
         (
             "GET",
             "/x",
             404,
-            r#"there is nothing at "/x"; there are /rules, /rules/NAME, /state and /top"#,
+            r#"There is nothing at "/x"; there are /rules, /rules/NAME, /state and /top"#,
         ),
         (
             "DELETE",
             "/rules/",
             404,
-            r#"there is nothing at "/rules/"; add the rule's name, or remove the slash to mean every rule"#,
+            r#"There is nothing at "/rules/"; add the rule's name, or remove the slash to mean every rule"#,
         ),
-        ("DELETE", "/rules/genral", 404, r#"there is no rule "genral"; did you mean "general"?"#),
-        ("DELETE", "/rules/x", 404, r#"there is no rule "x"; the rules are general, login"#),
-        ("DELETE", "/state?rule=", 404, r#"there is no rule ""; the rules are general, login"#),
-        ("GET", "/top?rule=logn", 404, r#"there is no rule "logn"; did you mean "login"?"#),
+        ("DELETE", "/rules/genral", 404, r#"There is no rule "genral"; did you mean "general"?"#),
+        ("DELETE", "/rules/x", 404, r#"There is no rule "x"; the rules are general, login"#),
+        ("DELETE", "/state?rule=", 404, r#"There is no rule ""; the rules are general, login"#),
+        ("GET", "/top?rule=logn", 404, r#"There is no rule "logn"; did you mean "login"?"#),
         ("DELETE", "/rules?rule=login", 400, "rule: unknown parameter, allowed none; remove it"),
         (
             "DELETE",

@@ -23,7 +23,7 @@ fn each_cost_is_described() {
         ),
         (
             r#"{"from": "request_query", "name": "n", "default": 4}"#,
-            "what the query n says, else 4, 1 to 1000000000",
+            "what the query n says, else 4, at least 1",
         ),
         (
             r#"{"from": "request_body", "max": 9}"#,
@@ -43,7 +43,7 @@ fn each_cost_is_described() {
         ),
         (
             r#"{"from": "status", "values": {"2xx": 0, "404": 5}}"#,
-            "5 for 404, 0 for 2xx, else 1, 0 to 1000000000, 1 until it is known",
+            "5 for 404, 0 for 2xx, else 1, 1 until it is known",
         ),
     ] {
         assert_eq!(read(json).to_string(), words);
