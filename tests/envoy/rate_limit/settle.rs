@@ -218,6 +218,43 @@ fn what_is_reserved_keeps_others_out_until_it_is_settled() {
     assert_eq!(answering("0"), 429);
 }
 
+#[test]
+fn a_refused_request_is_charged_nowhere_unless_its_rule_says_so() {
+    let origin = Origin::plain();
+    let units = json!({"from": "request_header", "name": "x-units"});
+    let rule = |name: &str, target: &str, quota: u32, more: Value| {
+        let mut rule = json!({"name": name, "match": {"path": {"exact": target}}, "cost": units,
+            "limits": [{"quota": quota, "window": "1d"}]});
+        for (field, value) in more.as_object().unwrap() {
+            rule[field] = value.clone();
+        }
+        rule
+    };
+    let gateway = start(
+        &[
+            rule("first", "/free", 1_000, json!({})),
+            rule("free", "/free", 10, json!({})),
+            rule("last", "/free", 1_000, json!({})),
+            rule("charged", "/charged", 10, json!({"charge_refused": true})),
+        ],
+        &origin,
+    );
+    let ask = |target: &str, units: &str| {
+        Request::get(target).field("x-units", units).ask(gateway.address()).status()
+    };
+    let left = |target: &str| -> Vec<u64> {
+        let state = operations::read(&gateway, &format!("/state?path=%2F{target}"));
+        let rules = state["rules"].as_array().unwrap().iter();
+        let left = rules.map(|rule| rule["limits"][0]["remaining"].as_u64());
+        left.flatten().collect()
+    };
+    assert_eq!([ask("/free", "6"), ask("/charged", "6")], [200, 200]);
+    assert_eq!((left("free"), left("charged")), (vec![994, 4, 994], vec![4]));
+    assert_eq!([ask("/free", "6"), ask("/charged", "6")], [429, 429]);
+    assert_eq!((left("free"), left("charged")), (vec![994, 4, 994], vec![0]));
+    assert_eq!([ask("/free", "4"), ask("/charged", "1")], [200, 429], "what is left can be had");
+}
+
 /// Five failed logins for each address in a quarter of an hour.
 fn login() -> Value {
     json!({"name": "login", "match": {"methods": "POST", "path": {"exact": "/login"}},
