@@ -57,6 +57,7 @@ impl Site {
     }
 
     /// Asks until it is refused: how many were admitted, in what time, and the refusal.
+    #[allow(clippy::disallowed_methods, reason = "a steady rate brings back what time it took")]
     fn spend(&self, request: &Request) -> (u32, Duration, Message) {
         let (mut client, start) = (self.client(), Instant::now());
         for n_admitted in 0..20_000 {
