@@ -106,7 +106,7 @@ fn keys_that_nobody_has_share_what_one_client_has() {
     };
     assert_eq!(admitted("guess", "192.0.2.1"), 2);
     assert_eq!(admitted("guess", "192.0.2.2"), 2, "another address");
-    let mut together = by_address.clone();
+    let mut together = by_address;
     together["rules"][0]["name"] = json!("together");
     together["rules"][0]["on_missing"] = json!("anonymous");
     assert!(gateway.update(&together));
@@ -134,7 +134,7 @@ fn a_verified_claim_comes_first_and_a_client_chooses_nothing() {
     assert_eq!(spent(&gateway, &alice), (3, "standard".to_owned()));
     let escape = alice.clone().field("x-api-key", "key of acme");
     assert_eq!(escape.ask(gateway.address()).status(), 429, "a better key changes nothing");
-    let rubbish = alice.clone().field("x-api-key", "rubbish");
+    let rubbish = alice.field("x-api-key", "rubbish");
     assert_eq!(spent(&gateway, &rubbish), (0, "standard".to_owned()));
     for (claims, expected) in [
         (json!({"sub": "b", "plan": "Premium"}), "free"),

@@ -18,7 +18,7 @@ use super::operations::{self, await_remaining, remaining};
 const QUOTA: u64 = 10_000;
 
 /// A rule for the path of its name, whose requests cost this.
-fn costing(name: &str, cost: Value) -> Value {
+fn costing(name: &str, cost: &Value) -> Value {
     json!({"name": name, "match": {"path": {"exact": format!("/{name}")}}, "cost": cost,
         "limits": [{"algorithm": "fixed_window", "quota": QUOTA, "window": "1h"}]})
 }
@@ -71,7 +71,7 @@ fn a_request_says_its_cost_itself_within_bounds() {
     let header =
         json!({"from": "request_header", "name": "x-units", "default": 2, "min": 1, "max": 50});
     let query = json!({"from": "request_query", "name": "limit", "max": 100});
-    let gateway = start(&[costing("header", header), costing("query", query)], &origin);
+    let gateway = start(&[costing("header", &header), costing("query", &query)], &origin);
     let values = |values: &[&str]| {
         values
             .iter()
@@ -108,7 +108,7 @@ fn a_request_says_its_cost_itself_within_bounds() {
 fn a_request_costs_what_of_its_body_came() {
     let origin = Origin::start(as_told);
     let cost = json!({"from": "request_body", "per": "1KiB", "reserve": 7});
-    let gateway = start(&[costing("body", cost)], &origin);
+    let gateway = start(&[costing("body", &cost)], &origin);
     let post = || Request::new("POST", "/body");
     let chunked = |len: usize| {
         let body = format!("{len:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(len));
@@ -143,7 +143,7 @@ fn a_response_says_what_its_request_cost() {
     let header = json!({"from": "response_header", "name": "x-cost", "default": 4, "reserve": 10});
     let body = json!({"from": "response_body", "per": "1KiB", "reserve": 2, "max": 30});
     let status = json!({"from": "status", "values": {"404": 5, "2xx": 1, "5xx": 0}, "default": 3});
-    let rules = [costing("header", header), costing("body", body), costing("status", status)];
+    let rules = [costing("header", &header), costing("body", &body), costing("status", &status)];
     let gateway = start(&rules, &origin);
     let get =
         |rule: &str, name: &str, value: &str| Request::get(&format!("/{rule}")).field(name, value);
@@ -185,7 +185,7 @@ fn time_and_what_envoy_answers_itself_are_costs_too() {
     let origin = Origin::start(|_| Act::Hang);
     let duration = json!({"from": "duration", "per": "100ms", "max": 1000});
     let status = json!({"from": "status", "values": {"503": 7, "2xx": 1}, "reserve": 1});
-    let rules = [costing("slow", duration), costing("deserted", status)];
+    let rules = [costing("slow", &duration), costing("deserted", &status)];
     let gateway = start(&rules, &origin);
     assert_eq!(gateway.get("/slow").status(), 504, "the route's timeout is one second");
     await_quiet(&gateway);
@@ -201,7 +201,7 @@ fn what_is_reserved_keeps_others_out_until_it_is_settled() {
     let origin = Origin::start(as_told);
     let mut rule = costing(
         "header",
-        json!({"from": "response_header", "name": "x-cost", "reserve": 4, "max": 100}),
+        &json!({"from": "response_header", "name": "x-cost", "reserve": 4, "max": 100}),
     );
     rule["limits"][0]["quota"] = json!(10);
     let gateway = start(&[rule], &origin);
@@ -337,7 +337,7 @@ fn a_guess_stays_charged_if_the_client_goes_away_before_the_answer() {
 }
 
 /// A rule that gives back, for the paths below that of its name.
-fn refunding(name: &str, refund: Value) -> Value {
+fn refunding(name: &str, refund: &Value) -> Value {
     json!({"name": name, "match": {"path": {"prefix": format!("/{name}")}}, "refund": refund,
         "limits": [{"quota": 10, "window": "1h"}]})
 }
@@ -348,8 +348,8 @@ fn what_failed_and_what_was_not_modified_is_given_back() {
         "/any/cut" => Act::Cut(Vec::new()),
         _ => as_told(request),
     });
-    let mut deserted = refunding("deserted", json!({"statuses": "5xx"}));
-    let any = refunding("any", json!({"statuses": [304, "5xx"]}));
+    let mut deserted = refunding("deserted", &json!({"statuses": "5xx"}));
+    let any = refunding("any", &json!({"statuses": [304, "5xx"]}));
     let mut kept = deserted.clone();
     kept["name"] = json!("kept");
     kept.as_object_mut().unwrap().remove("refund");
