@@ -296,7 +296,8 @@ fn structured_fields_say_what_is_then_admitted() {
         assert_eq!(answer.status(), 200);
         let units = 20 - 3 * (5 - left);
         assert_eq!(remaining(&answer), [Some(left), Some(95 + left), Some(units), Some(3)]);
-        assert_eq!(items(&answer, "ratelimit")[0].number("t"), Some(12), "one comes back in 12 s");
+        let t = items(&answer, "ratelimit")[0].number("t");
+        assert!(t.is_some_and(|t| (2..=12).contains(&t)), "one comes back every 12 s: {answer:?}");
     }
     let refused = from("192.0.2.3");
     assert_eq!(refused.status(), 429, "as r=0 said");
