@@ -79,10 +79,7 @@ pub enum Found {
     Nothing,
     /// Entries of this layout.
     Entries,
-    /// Entries of another version: the configuration or the module changed since. The bucket starts afresh.
-    OtherVersion,
-    /// What nobody should have written: this version with another length, too few bytes for a version, or bytes
-    /// under this key that the layout does not take. The bucket, or only the entry in the last case,
+    /// What nobody should have written: another version or length, or bytes under this key that the layout does not take. The bucket, or only the entry in the last case,
     /// starts afresh: callers treat this as a count that could not be kept.
     Unreadable,
 }
@@ -125,12 +122,14 @@ struct Spot<E> {
 impl<L: Layout> Table<L> {
     /// A table of at least `max_keys` slots under this name.
     ///
-    /// Tables of one name are one table, whichever filter instance or configuration opens them;
-    /// with another size they share the buckets they have in common, with another layout each bucket
-    /// belongs to whoever stored last.
+    /// Tables of one name and one version of their layout are one table, whichever filter instance or configuration
+    /// opens them; with another size they share the buckets they have in common. Tables of another version are
+    /// others: two configurations that are in use at once never take each other's entries for rubbish.
+    /// The host keeps the buckets of a version that is no longer used until the process ends.
     pub fn new(name: &str, max_keys: u32, layout: L) -> Self {
         let ways = u32::try_from(WAYS).unwrap_or(1);
-        Self { prefix: format!("weir/{name}/"), n_buckets: max_keys.div_ceil(ways).max(1), layout }
+        let prefix = format!("weir/{name}/{:x}/", layout.version());
+        Self { prefix, n_buckets: max_keys.div_ceil(ways).max(1), layout }
     }
 
     /// How its entries are kept.
@@ -252,11 +251,11 @@ impl<L: Layout> Table<L> {
         match bytes.split_first_chunk() {
             None if bytes.is_empty() => Err(Found::Nothing),
             None => Err(Found::Unreadable),
-            Some((version, _)) if u32::from_le_bytes(*version) != self.layout.version() => {
-                Err(Found::OtherVersion)
+            Some((version, slots)) => {
+                let is_ours = u32::from_le_bytes(*version) == self.layout.version()
+                    && bytes.len() == self.bucket_size();
+                if is_ours { Ok(slots) } else { Err(Found::Unreadable) }
             }
-            Some((_, slots)) if bytes.len() == self.bucket_size() => Ok(slots),
-            Some(_) => Err(Found::Unreadable),
         }
     }
 
