@@ -150,7 +150,9 @@ impl Limits {
         self.parts(account).any(|(limit, words)| {
             let capacity = limit.algorithm.capacity();
             let spent = capacity.saturating_sub(limit.algorithm.remaining(words, now));
+            // Where only the last unit reaches the share, to be near is to be there.
             at.is_reached_by(spent, capacity)
+                && at.is_reached_by(capacity.saturating_sub(1), capacity)
         })
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use kit::Nanos;
 use kit::hash::Tag;
 use kit::shared::{SharedData, UpdateError};
-use kit::table::{Found, Layout, Place, Table, Verb};
+use kit::table::{Found, Layout, Outcome, Place, Table, Verb};
 
 use crate::account::{Account, Limits, Refusal, Ruling};
 
@@ -67,11 +67,18 @@ impl Allowance {
             let healed = limits.heal(found, now);
             match limits.decide(&healed, cost, now) {
                 Ruling::Admit(next) => (Verb::Store(next), (next, None)),
+                Ruling::Limit(refusal) if charge_refused => {
+                    let next = limits.charge(healed, cost, now);
+                    // What was charged has to be waited for as well, at every limit.
+                    let refusal = match limits.decide(&next, cost, now) {
+                        Ruling::Limit(longer) => longer,
+                        Ruling::Admit(_) => refusal,
+                    };
+                    (Verb::Store(next), (next, Some(refusal)))
+                }
                 Ruling::Limit(refusal) => {
-                    let next =
-                        if charge_refused { limits.charge(healed, cost, now) } else { healed };
-                    let verb = if next == found { Verb::Keep } else { Verb::Store(next) };
-                    (verb, (next, Some(refusal)))
+                    let verb = if healed == found { Verb::Keep } else { Verb::Store(healed) };
+                    (verb, (healed, Some(refusal)))
                 }
             }
         })?;
@@ -119,17 +126,16 @@ impl Allowance {
         tag: Tag,
         now: Nanos,
         change: impl Fn(Account) -> Account,
-    ) -> Result<(), UpdateError> {
+    ) -> Result<Outcome<()>, UpdateError> {
         self.table.update(store, tag, now, |account: Option<Account>| {
             let found = account.unwrap_or_default();
             let next = change(self.limits().heal(found, now));
             let says_nothing = account.is_none() && self.limits().loss(&next, now) == 0;
             (if next == found || says_nothing { Verb::Keep } else { Verb::Store(next) }, ())
-        })?;
-        Ok(())
+        })
     }
 
-    /// Forgets a key; whether there was something to forget.
+    /// Forgets a key; the outcome's value says whether there was something to forget.
     ///
     /// **Cost**: one shared get, and one set if there was.
     pub fn forget<S: SharedData + ?Sized>(
@@ -137,11 +143,9 @@ impl Allowance {
         store: &S,
         tag: Tag,
         now: Nanos,
-    ) -> Result<bool, UpdateError> {
-        let done = self.table.update(store, tag, now, |account: Option<Account>| {
-            (Verb::Remove, account.is_some())
-        })?;
-        Ok(done.value)
+    ) -> Result<Outcome<bool>, UpdateError> {
+        self.table
+            .update(store, tag, now, |account: Option<Account>| (Verb::Remove, account.is_some()))
     }
 }
 

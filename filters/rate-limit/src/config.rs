@@ -77,7 +77,11 @@ impl Config {
                 }
             })
         });
+        let is_sound = read.iter().all(Option::is_some) && !read.is_empty();
         let rules: Vec<Rule> = read.into_iter().flatten().flatten().collect();
+        if let (true, Some(plans)) = (is_sound, &plans) {
+            checks::fallback_plans(fields, plans, &rules);
+        }
         checks::names_of_limits(fields, &rules);
         Self { rules, switched_off, exempt, plans, fields: styles, operations }
     }

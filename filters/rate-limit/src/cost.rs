@@ -8,7 +8,7 @@
 //! **Nothing that a client sends makes a request free**, unless the operator writes `min: 0`: a value that is
 //! absent, no number or too small counts as the default, at least the minimum. Where a name comes several times
 //! the largest value counts, so that a value of the client's own cannot hide one that is added later.
-//! A client that goes away before the answer pays what was reserved, or what it used if that is more.
+//! A client that goes away before the answer, or asks for what times out, pays what was reserved, or what it used if that is more.
 //!
 //! Numbers are decimal digits and nothing else: no sign, no fraction; what 64 bits cannot hold is the largest.
 //!
@@ -97,15 +97,6 @@ impl Cost {
         Self { measure: Measure::Fixed, min: amount, max: amount, reserve: amount }
     }
 
-    /// The same cost, never more than `max` and never more than that to reserve.
-    ///
-    /// Called with the smallest quota or burst of a rule: a request that costs more could never be admitted.
-    #[must_use]
-    pub fn bounded(self, max: u64) -> Self {
-        let max = self.max.min(max.max(1));
-        Self { min: self.min.min(max), max, reserve: self.reserve.min(max), ..self }
-    }
-
     /// The cost of every request, if it is always the same.
     pub fn always(&self) -> Option<u64> {
         (self.measure == Measure::Fixed).then_some(self.max)
@@ -141,8 +132,9 @@ impl Cost {
 
     /// What the request cost, told in the log phase; the estimate where that cannot be known.
     ///
-    /// An exchange that ended without a response costs at least what was estimated:
-    /// going away early must not be a way around the quota. Only the request's body is what came, in any case.
+    /// An exchange that ended without a response, or with one of Envoy's in the place of the upstream's, costs at least
+    /// what was estimated: neither going away early nor asking for what times out must be a way around the quota.
+    /// Only the request's body is what came, and a status costs what it is said to, in any case.
     ///
     /// **Cost**: one host call for the status and one for what is measured, none if it was known before;
     /// two for a request's body.
@@ -155,7 +147,7 @@ impl Cost {
                 return request_body(x).map_or(estimate, |bytes| self.parts(bytes, *per));
             }
             Measure::Response(number) => match status(x) {
-                Some(_) => return self.cut(number.largest(&x.response())),
+                Some(_) => self.cut(number.largest(&x.response())),
                 None => return estimate,
             },
             Measure::Status(costs) => {
@@ -164,7 +156,7 @@ impl Cost {
             Measure::ResponseBody { per } => parts(Attribute::ResponseBodyBytes, *per),
             Measure::Duration { per } => parts(Attribute::Duration, per.0),
         };
-        if status(x).is_some() { measured } else { measured.max(estimate) }
+        if status(x).is_some() && !is_given_up(x) { measured } else { measured.max(estimate) }
     }
 
     /// What the quota's units are, for clients that are told.
@@ -220,6 +212,14 @@ impl ByStatus {
             .or_else(|| find(&self.classes, status / 100))
             .unwrap_or(self.default)
     }
+}
+
+/// Whether Envoy answered in the place of an upstream that may have done what was asked: a timeout, a reset.
+///
+/// **Cost**: one host call for the details, and one for the upstream if it did not answer.
+pub(crate) fn is_given_up(x: &dyn Exchange) -> bool {
+    let details = x.attribute(Attribute::ResponseDetails);
+    details.as_deref() != Some(b"via_upstream") && x.attribute(Attribute::UpstreamAddress).is_some()
 }
 
 /// The status that was sent, in the log phase; `None` if the exchange ended without a response.

@@ -6,9 +6,8 @@ use kit::callbacks::{Callback, Callbacks};
 use kit::config::Fields;
 use kit::exchange::Map;
 use kit::hash::Secret;
+use kit::meter::Counter;
 use kit::operations::Access;
-use kit::table::Found;
-use kit::throttle::Throttle;
 use kit::{Exchange, Filter, Flow, Host, Nanos};
 
 use crate::answer::Spent;
@@ -18,9 +17,9 @@ use crate::operations;
 use crate::plans::Identity;
 use crate::policy::{Assessment, Charge, Decision, Event, Limited, Policy};
 use crate::rule::Rule;
-use crate::signals::{self, Metrics, Word};
+use crate::signals::{self, Word};
 use crate::standing::Standing;
-use crate::top::{Gathered, Labels, Report, Top};
+use crate::watch::Watch;
 
 /// The rate limiter of one worker.
 #[derive(Debug)]
@@ -29,17 +28,10 @@ pub struct RateLimit {
     pub(crate) watches: Vec<Watch>,
     fields: FieldStyles,
     warns_upstream: bool,
+    /// Requests that no rule looked at.
+    exempt: Counter,
     operations: Access,
     pub(crate) switched_off: Vec<Rule>,
-}
-
-/// What is counted and said of one rule.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    pub(crate) metrics: Metrics,
-    complaints: Throttle,
-    top: Top,
-    gathered: Gathered,
 }
 
 /// What is remembered of an exchange.
@@ -83,7 +75,8 @@ impl Filter for RateLimit {
         let keeps_accounts = fields.wanted(true);
         let warns_upstream = rules.iter().any(|rule| rule.near.to_upstream);
         let policy = Policy::new(exempt, plans, rules, Secret::of_process(host), keeps_accounts);
-        Self { policy, watches, fields, warns_upstream, operations, switched_off }
+        let exempt = Counter::new(host, signals::EXEMPT, &[]);
+        Self { policy, watches, fields, warns_upstream, exempt, operations, switched_off }
     }
 
     fn summary(&self) -> Vec<String> {
@@ -106,13 +99,19 @@ impl Filter for RateLimit {
         let now = x.now();
         let identity = self.policy.identify(x);
         let assessment = self.policy.decide(x, &identity, now, |rule_idx, event| {
-            self.account(x.host(), now, rule_idx, identity.plan, &event);
+            self.see(x, now, rule_idx, identity.plan, &event);
         });
         x.note(Self::NAME, word(&assessment).as_str());
-        let standings = self.policy.standings(&assessment.seen, now);
+        let is_refused = matches!(assessment.decision, Decision::Limit(_));
+        let tells = is_refused || self.fields.wanted(false);
+        let seen = if tells { assessment.seen.as_slice() } else { &[] };
+        let standings = self.policy.standings(seen, now);
         let mut headers = self.headers(x, &identity, &assessment, &standings);
         let mut reply = match &assessment.decision {
-            Decision::Exempt | Decision::Admit => {
+            decision @ (Decision::Exempt | Decision::Admit) => {
+                if matches!(decision, Decision::Exempt) {
+                    self.exempt.add(x.host(), 1);
+                }
                 self.warn(x, &assessment);
                 stream.charges = assessment.charges;
                 stream.charges.retain(|charge| self.policy.settles(charge));
@@ -145,8 +144,12 @@ impl Filter for RateLimit {
     }
 
     fn on_log(&self, stream: &mut Stream, x: &dyn Exchange) {
-        if !stream.charges.is_empty() {
-            self.policy.settle(x, &stream.charges, x.now());
+        let charges = std::mem::take(&mut stream.charges);
+        if !charges.is_empty() {
+            let now = x.now();
+            self.policy.settle(x, &charges, now, |charge, event| {
+                self.see(x, now, charge.rule_idx, charge.plan, &event);
+            });
         }
     }
 
@@ -158,34 +161,6 @@ impl Filter for RateLimit {
 }
 
 impl RateLimit {
-    /// Counts what happened at a rule, and says what went wrong.
-    fn account(
-        &self,
-        host: &dyn Host,
-        now: Nanos,
-        rule_idx: usize,
-        plan: usize,
-        event: &Event<'_>,
-    ) {
-        let Some(watch) = self.watches.get(rule_idx) else { return };
-        watch.metrics.count(host, plan, event);
-        let trouble = match event {
-            Event::Failed(error) => error.to_string(),
-            Event::Decided { charged, .. } if charged.found == Found::Unreadable => {
-                "unreadable record".to_owned()
-            }
-            Event::Exempt | Event::Keyless | Event::Decided { .. } => return,
-        };
-        if let (true, Some(rule)) = (watch.complaints.is_due(now), self.policy.rules.get(rule_idx))
-        {
-            log::warn!(
-                "rate-limit: count not kept rule={} error={trouble} on_failure={}",
-                rule.name,
-                rule.on_failure.as_str()
-            );
-        }
-    }
-
     /// Tells the upstream which rules have not much left for this request's keys.
     fn warn(&self, x: &dyn Exchange, assessment: &Assessment<'_>) {
         if !self.warns_upstream {
@@ -232,43 +207,21 @@ impl RateLimit {
         headers
     }
 
+    /// Passes on what happened at a rule.
+    fn see(&self, x: &dyn Exchange, now: Nanos, rule_idx: usize, plan: usize, event: &Event<'_>) {
+        let place = self.watches.get(rule_idx).zip(self.policy.rules.get(rule_idx));
+        if let Some((watch, rule)) = place {
+            watch.see(x.host(), now, rule, plan, event);
+        }
+    }
+
     /// Takes note of who was refused.
     fn rank(&self, x: &dyn Exchange, identity: &Identity<'_>, limited: &Limited<'_>, now: Nanos) {
-        let place = self.policy.rules.iter().position(|rule| rule.name == limited.rule.name);
-        let Some(watch) = place.and_then(|idx| self.watches.get(idx)) else { return };
-        let label = || match limited.rule.show_keys {
+        let Some(watch) = self.watches.get(limited.rule_idx) else { return };
+        watch.rank(x.host(), now, limited.key.tag, || match limited.rule.show_keys {
             true => self.policy.readable_key(limited.rule, x, identity),
             false => String::new(),
-        };
-        if watch.gathered.add(limited.key.tag, label) {
-            watch.add_up(x.host(), now);
-            watch.gathered.clear();
-        }
-    }
-}
-
-impl Watch {
-    fn new(host: &dyn Host, rule: &Rule) -> Self {
-        let labels = if rule.show_keys { Labels::Shown } else { Labels::Hidden };
-        let top = Top::new(&rule.name, labels);
-        if let Err(error) = top.prepare(host) {
-            log::error!("rate-limit: list not prepared rule={} error={error}", rule.name);
-        }
-        let metrics = Metrics::new(host, rule);
-        Self { metrics, complaints: Throttle::default(), top, gathered: Gathered::default() }
-    }
-
-    /// Adds up what this worker has gathered.
-    fn add_up(&self, host: &dyn Host, now: Nanos) {
-        if let Err(error) = self.top.count(host, &self.gathered, now) {
-            log::debug!("rate-limit: refusals not ranked error={error}");
-        }
-    }
-
-    /// The keys refused most, as far as this worker knows.
-    pub(crate) fn report(&self, host: &dyn Host) -> Report {
-        self.add_up(host, host.now());
-        self.top.report(host, host.now())
+        });
     }
 }
 

@@ -9,8 +9,12 @@
 //! A request that comes after the wait it was told is admitted.
 //!
 //! **Refunds**: time pays debts, so that of a charge which is `d` old at most the part is given back
-//! that `d` has not paid. This keeps the promise for what was not refunded, in whatever order charges and refunds come;
-//! a charge that is refunded at once leaves nothing behind.
+//! that `d` has not paid. This keeps the promise for what was admitted and not refunded, in whatever order charges and
+//! refunds come; a charge that is refunded at once leaves nothing behind.
+//!
+//! **Not promised**: that debts beyond a burst are remembered. What is charged without asking, because a request came to
+//! more than was reserved, is cut to the debt of a whole burst; and a later refund of an earlier request then frees room
+//! that the cut part would have filled. Reserve near the true cost, or count in a window, where that matters.
 //!
 //! **Edges**: a clock that jumps back finds a TAT further in the future than any admitted request could have put it;
 //! [`Quota::heal`] cuts it to a full debt, so the key waits for one burst at most and never for the length of the

@@ -26,7 +26,6 @@ pub mod fields;
 pub mod filter;
 pub mod fixed_window;
 pub mod gcra;
-mod ledger;
 pub mod limit;
 pub mod operations;
 pub mod plans;
@@ -37,6 +36,7 @@ pub mod signals;
 pub mod slices;
 pub mod standing;
 pub mod top;
+mod watch;
 
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;

@@ -20,6 +20,7 @@
 //! Routing and rendering are here; the counts are behind [`Ledger`].
 
 mod ledger;
+mod limiter;
 mod problem;
 mod render;
 

@@ -97,6 +97,11 @@ impl Plans {
         self.names.get(plan).map_or("", String::as_str)
     }
 
+    /// The plans of those who show nothing, and of those who show what nobody knows.
+    pub const fn fallbacks(&self) -> [usize; 2] {
+        [self.absent, self.unknown]
+    }
+
     /// Whether there is a table of API keys, and so consumers.
     pub fn has_keys(&self) -> bool {
         self.sources.iter().any(|source| source.table.is_some())

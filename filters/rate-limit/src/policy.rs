@@ -4,13 +4,15 @@
 //! When one refuses, what the others were charged is taken back, so that a refused request costs nothing,
 //! and the rules behind it are only looked at, so that the answer can tell the longest wait and all that refuse.
 
+mod walk;
+
 use std::cell::RefCell;
 
 use kit::hash::{Secret, Tag};
 use kit::key::KeyOutcome;
 use kit::matching::Matcher;
 use kit::shared::UpdateError;
-use kit::table::Found;
+use kit::table::{Outcome, Place};
 use kit::{Exchange, Nanos};
 
 use crate::account::{Account, Refusal};
@@ -18,8 +20,9 @@ use crate::allowance::{Allowance, Charged};
 use crate::cost;
 use crate::limit::Algorithm;
 use crate::plans::{Identity, Plans};
-use crate::rule::{CONSUMER, Claim, KeyClaim, Mode, OnFailure, Rule};
+use crate::rule::{CONSUMER, Claim, KeyClaim, Rule};
 use crate::standing::{Standing, Unit};
+use walk::Walk;
 
 /// The rules of one configuration, and the secret that places their keys.
 #[derive(Debug)]
@@ -74,6 +77,8 @@ pub enum Decision<'a> {
 pub struct Limited<'a> {
     /// The first rule that refuses.
     pub rule: &'a Rule,
+    /// Its place.
+    pub rule_idx: usize,
     /// The key that it counts.
     pub key: KeyClaim<'a>,
     /// All rules would admit after this.
@@ -116,7 +121,19 @@ pub enum Event<'a> {
     /// The rule would count the request, which is exempt.
     Exempt,
     /// The key is missing.
-    Keyless,
+    Keyless {
+        /// Whether the rule refuses the request for it.
+        is_enforced: bool,
+    },
+    /// What was charged could not be settled or taken back, and stays.
+    Unsettled(UpdateError),
+    /// What was charged is settled or taken back.
+    Amended {
+        /// What happened to the table.
+        place: Place,
+        /// Attempts that another worker's change undid.
+        n_conflicts: u32,
+    },
     /// Its count could not be kept.
     Failed(UpdateError),
     /// It was decided on.
@@ -181,7 +198,7 @@ impl Policy {
         }
         for (idx, rule) in self.rules.iter().enumerate() {
             if let Some(decision) = walk.pass(idx, rule, &mut told) {
-                walk.take_back();
+                walk.take_back(&mut told);
                 walk.assessment.decision = decision;
                 break;
             }
@@ -194,10 +211,16 @@ impl Policy {
         self.place(charge).is_some_and(|(rule, allowance)| rule.settles(allowance))
     }
 
-    /// Ends the exchange for the rules that were waiting for its end.
+    /// Ends the exchange for the rules that were waiting for its end; `told` hears what happened to which charge.
     ///
     /// **Cost**: for each charge that is not what the request came to, one shared get and one set.
-    pub fn settle(&self, x: &dyn Exchange, charges: &[Charge], now: Nanos) {
+    pub fn settle(
+        &self,
+        x: &dyn Exchange,
+        charges: &[Charge],
+        now: Nanos,
+        mut told: impl FnMut(&Charge, Event<'_>),
+    ) {
         for charge in charges {
             let Some((rule, allowance)) = self.place(charge) else { continue };
             let total = rule.settlement.final_cost(&rule.cost, charge.cost, x);
@@ -207,9 +230,7 @@ impl Policy {
             let settled = allowance.amend(x.host(), charge.tag, now, |account| {
                 allowance.limits().settle(account, charge.cost, total, charge.at, now)
             });
-            if let Err(error) = settled {
-                log::debug!("rate-limit: request not settled rule={} error={error}", rule.name);
-            }
+            told(charge, amended(&settled));
         }
     }
 
@@ -218,14 +239,14 @@ impl Policy {
         let standings = seen.iter().flat_map(|seen| {
             let limits = seen.key.allowance.limits();
             let refuses = seen.refusal.map(|refusal| refusal.refuses).unwrap_or_default();
-            // A hash of the tag: who knew tags could look for keys that crowd another one out of its bucket.
-            let partition = self.secret.tag(&seen.key.tag.to_bytes()).to_bytes();
+            let partition = self.partition(seen.key.tag.to_bytes());
             limits.iter().zip(refuses).enumerate().map(move |(idx, (limit, refused))| {
                 let algorithm = &limit.algorithm;
                 let words = limits.words(&seen.account, idx);
                 Standing {
                     policy: &limit.name,
                     quota: algorithm.quota(),
+                    capacity: algorithm.capacity(),
                     window: algorithm.window(),
                     unit: unit(seen.rule, algorithm),
                     remaining: algorithm.remaining(words, now),
@@ -237,6 +258,13 @@ impl Policy {
             })
         });
         standings.collect()
+    }
+
+    /// Stands for a key wherever it is told: to clients, to operators, in logs.
+    ///
+    /// A hash of the tag: who knew tags could look for keys that crowd another one out of its bucket.
+    pub fn partition(&self, tag: [u8; 16]) -> [u8; 16] {
+        self.secret.tag(&tag).to_bytes()
     }
 
     /// The key of a request that the rule counts, readable.
@@ -266,117 +294,10 @@ impl Policy {
     }
 }
 
-/// One request's way along the rules.
-struct Walk<'a, 'x> {
-    policy: &'a Policy,
-    x: &'x dyn Exchange,
-    identity: &'x Identity<'x>,
-    now: Nanos,
-    assessment: Assessment<'a>,
-}
-
-impl<'a> Walk<'a, '_> {
-    /// What one rule makes of the request; a decision, if it ends the way.
-    fn pass(
-        &mut self,
-        idx: usize,
-        rule: &'a Rule,
-        told: &mut impl FnMut(usize, Event<'_>),
-    ) -> Option<Decision<'a>> {
-        let key = match self.policy.claim(rule, self.x, self.identity) {
-            Claim::OtherPlan | Claim::NotMatching | Claim::Skipped => return None,
-            Claim::Exempt => {
-                told(idx, Event::Exempt);
-                return None;
-            }
-            Claim::Keyless => {
-                told(idx, Event::Keyless);
-                return (rule.mode == Mode::Enforce).then_some(Decision::Keyless(rule));
-            }
-            Claim::Key(key) => key,
-        };
-        let cost = rule.cost.estimate(self.x);
-        let (host, now) = (self.x.host(), self.now);
-        let denies = rule.on_failure == OnFailure::Deny && key.is_enforced;
-        let failed = denies.then_some(Decision::Failed(rule));
-        let charged = match key.allowance.charge(host, key.tag, cost, now, rule.charge_refused) {
-            Ok(charged) => charged,
-            Err(error) => {
-                told(idx, Event::Failed(error));
-                return failed;
-            }
-        };
-        let is_near = key.allowance.limits().is_near(&charged.account, rule.near.at, now);
-        let verdict = match charged.refusal {
-            None => Verdict::Admit,
-            Some(_) if key.is_enforced => Verdict::Limit,
-            Some(_) => Verdict::Shadow,
-        };
-        told(idx, Event::Decided { verdict, is_near, charged: &charged });
-        if verdict == Verdict::Limit || self.policy.keeps_accounts && key.is_enforced {
-            let Charged { account, refusal, .. } = charged;
-            let paid = refusal.is_none().then_some(cost);
-            self.assessment.seen.push(Seen { rule, key, account, charged: paid, refusal });
-        }
-        self.assessment.is_shadowed |= verdict == Verdict::Shadow;
-        if verdict == Verdict::Admit {
-            if is_near && key.is_enforced {
-                self.assessment.near.push(rule);
-            }
-            // An admission by the last rule is taken back only if its own count was lost: none behind it could refuse.
-            let may_be_refused =
-                idx + 1 < self.policy.rules.len() || charged.found == Found::Unreadable;
-            if rule.settles(key.allowance) || may_be_refused {
-                let (tag, plan) = (key.tag, self.identity.plan);
-                self.assessment.charges.push(Charge { rule_idx: idx, plan, tag, cost, at: now });
-            }
-        }
-        match (charged.refusal, verdict) {
-            (Some(refusal), Verdict::Limit) => Some(self.limit(idx, rule, key, &refusal)),
-            _ if charged.found == Found::Unreadable => failed,
-            _ => None,
-        }
-    }
-
-    /// The refusal of one rule, with what the rules behind it would say.
-    fn limit(
-        &mut self,
-        idx: usize,
-        rule: &'a Rule,
-        key: KeyClaim<'a>,
-        refusal: &Refusal,
-    ) -> Decision<'a> {
-        let mut wait = refusal.wait;
-        for rule in self.policy.rules.iter().skip(idx + 1) {
-            let Claim::Key(key) = self.policy.claim(rule, self.x, self.identity) else { continue };
-            if !key.is_enforced {
-                continue;
-            }
-            let cost = rule.cost.estimate(self.x);
-            let (account, refusal) = key.allowance.preview(self.x.host(), key.tag, cost, self.now);
-            wait = wait.max(refusal.map(|refusal| refusal.wait).unwrap_or_default());
-            self.assessment.seen.push(Seen { rule, key, account, charged: None, refusal });
-        }
-        Decision::Limit(Limited { rule, key, wait })
-    }
-
-    /// A refused request costs nothing.
-    fn take_back(&mut self) {
-        for seen in &mut self.assessment.seen {
-            if let Some(cost) = seen.charged.take() {
-                let limits = seen.key.allowance.limits();
-                seen.account = limits.refund(seen.account, cost, self.now, self.now);
-            }
-        }
-        for charge in std::mem::take(&mut self.assessment.charges) {
-            let Some((rule, allowance)) = self.policy.place(&charge) else { continue };
-            let taken_back = allowance.amend(self.x.host(), charge.tag, self.now, |account| {
-                allowance.limits().refund(account, charge.cost, charge.at, self.now)
-            });
-            if let Err(error) = taken_back {
-                log::debug!("rate-limit: refund not kept rule={} error={error}", rule.name);
-            }
-        }
+fn amended(done: &Result<Outcome<()>, UpdateError>) -> Event<'static> {
+    match done {
+        Ok(done) => Event::Amended { place: done.place, n_conflicts: done.n_conflicts },
+        Err(error) => Event::Unsettled(*error),
     }
 }
 

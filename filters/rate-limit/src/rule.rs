@@ -158,6 +158,11 @@ impl Rule {
         (self.cost.always() != Some(1)).then_some(&self.cost)
     }
 
+    /// Whether it refuses requests without a key: they have none to be in the share by.
+    pub fn refuses_keyless(&self) -> bool {
+        self.mode == Mode::Enforce && self.is_enforced_for_all()
+    }
+
     /// Whether no key is left out.
     pub fn is_enforced_for_all(&self) -> bool {
         self.enforced == Ratio::from_percent(100)

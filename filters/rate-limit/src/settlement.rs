@@ -6,7 +6,9 @@
 //! and what does not count is taken back in the log phase.
 //!
 //! **An exchange that ended without a response stays charged**, in both cases. Otherwise a client that goes away
-//! before the answer arrives would guess as often as it likes.
+//! before the answer arrives would guess as often as it likes. Where responses are counted, Envoy's own answer in the
+//! place of an upstream that was asked, such as a timeout's, is none of those that do not count: the upstream may
+//! have judged the guess. A refund is given for every answer of its statuses, whoever made it.
 //!
 //! Statuses are those of HTTP that the client got: a gRPC call that failed has status 200.
 //!
@@ -21,7 +23,7 @@ use kit::config::Fields;
 use kit::exchange::Attribute;
 use kit::status::Statuses;
 
-use crate::cost::{Cost, status};
+use crate::cost::{Cost, is_given_up, status};
 
 /// How many entries a list of statuses may have: every class, and more ranges than make sense.
 const ENTRIES: RangeInclusive<usize> = 1..=32;
@@ -104,7 +106,7 @@ impl Settlement {
 
     fn is_free(&self, x: &dyn Exchange) -> bool {
         let Some(status) = status(x) else { return false };
-        self.counted.is_some_and(|counted| !counted.contains(status))
+        self.counted.is_some_and(|counted| !counted.contains(status) && !is_given_up(x))
             || self.refunded.contains(status)
             || (self.cache_hits && is_cache_hit(x))
     }

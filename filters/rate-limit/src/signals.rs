@@ -13,7 +13,7 @@ pub const LIMITED_DETAILS: &str = "weir_rate_limited";
 pub const KEYLESS_DETAILS: &str = "weir_rate_limit_no_key";
 /// The details of a request refused because its count could not be kept.
 pub const FAILED_DETAILS: &str = "weir_rate_limit_failed";
-/// Names the rule that refused.
+/// Names the first limit that refused; with 401 and 503, the rule.
 pub const RULE_HEADER: &str = "x-weir-rate-limit";
 /// When to come back, in whole seconds (RFC 9110, 10.2.3).
 pub const RETRY_AFTER: &str = "retry-after";
@@ -82,6 +82,9 @@ pub struct PlanMetrics {
     keys: Gauge,
 }
 
+/// Requests that are exempt from all rules.
+pub const EXEMPT: &str = "weir_rate_limit_exempt_total";
+
 const REQUESTS: &str = "weir_rate_limit_requests_total";
 
 impl Metrics {
@@ -108,8 +111,18 @@ impl Metrics {
         let at_plan = self.plan(plan);
         match event {
             Event::Exempt => self.exempt.add(meter, 1),
-            Event::Keyless => self.denied.add(meter, 1),
-            Event::Failed(_) => {
+            Event::Keyless { is_enforced: true } => self.denied.add(meter, 1),
+            Event::Keyless { is_enforced: false } => {
+                if let Some(metrics) = at_plan {
+                    metrics.shadowed.add(meter, 1);
+                }
+            }
+            Event::Amended { place, n_conflicts } => {
+                if let Some(metrics) = at_plan {
+                    metrics.count_table(meter, *place, *n_conflicts);
+                }
+            }
+            Event::Failed(_) | Event::Unsettled(_) => {
                 if let Some(metrics) = at_plan {
                     metrics.errors.add(meter, 1);
                 }
@@ -131,13 +144,6 @@ impl Metrics {
     pub fn emptied<M: Meter + ?Sized>(&self, meter: &M) {
         for metrics in self.same.iter().chain(self.by_plan.iter().flatten()) {
             metrics.keys.set(meter, 0);
-        }
-    }
-
-    /// A key was forgotten.
-    pub fn forgot<M: Meter + ?Sized>(&self, meter: &M, plan: usize) {
-        if let Some(metrics) = self.plan(plan) {
-            metrics.keys.add(meter, -1);
         }
     }
 }
@@ -179,8 +185,13 @@ impl PlanMetrics {
         counter.add(meter, 1);
         self.near.add(meter, u64::from(is_near && verdict == Verdict::Admit));
         self.errors.add(meter, u64::from(charged.found == Found::Unreadable));
-        self.conflicts.add(meter, u64::from(charged.n_conflicts));
-        match charged.place {
+        self.count_table(meter, charged.place, charged.n_conflicts);
+    }
+
+    /// Counts what an update did to the table.
+    fn count_table<M: Meter + ?Sized>(&self, meter: &M, place: Place, n_conflicts: u32) {
+        self.conflicts.add(meter, u64::from(n_conflicts));
+        match place {
             Place::Added => self.keys.add(meter, 1),
             Place::Removed => self.keys.add(meter, -1),
             Place::Evicted(_) => self.evictions.add(meter, 1),

@@ -11,6 +11,8 @@ pub struct Standing<'a> {
     pub policy: &'a str,
     /// What the limit allows, in its unit: per window, or at once.
     pub quota: u64,
+    /// What may be spent at once if nothing is: the burst of a limit that has one, else the quota.
+    pub capacity: u64,
     /// The time over which the quota counts; `None` for a limit of concurrency.
     pub window: Option<Nanos>,
     /// What is counted.
@@ -56,12 +58,12 @@ impl Standing<'_> {
 
     /// How near two limits are to their ends, the nearer one being less.
     ///
-    /// One that refuses comes first, then the one with the smaller share of its quota left,
+    /// One that refuses comes first, then the one with the smaller share left of what may come at once,
     /// then the one whose quota is back later.
     pub fn compare_nearness(&self, other: &Self) -> Ordering {
-        // The shares' order, multiplied by both quotas: no division, no rounding.
-        let share = u128::from(self.remaining) * u128::from(other.quota.max(1));
-        let other_share = u128::from(other.remaining) * u128::from(self.quota.max(1));
+        // The shares' order, multiplied by both capacities: no division, no rounding.
+        let share = u128::from(self.remaining) * u128::from(other.capacity.max(1));
+        let other_share = u128::from(other.remaining) * u128::from(self.capacity.max(1));
         other
             .refused
             .cmp(&self.refused)
@@ -80,6 +82,7 @@ pub fn nearest<'s, 'a>(standings: &'s [Standing<'a>]) -> Option<&'s Standing<'a>
 pub(crate) const PLAIN: Standing<'_> = Standing {
     policy: "general",
     quota: 100,
+    capacity: 100,
     window: Some(Nanos::MINUTE),
     unit: Unit::Requests,
     remaining: 40,
@@ -98,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_nearest_then_the_smallest_share() {
-        let roomy = Standing { policy: "roomy", quota: 10, remaining: 5, ..PLAIN };
+        let roomy = Standing { policy: "roomy", quota: 10, capacity: 10, remaining: 5, ..PLAIN };
         assert_eq!(nearest(&[roomy, PLAIN]).unwrap().policy, "general");
         let refused = Standing { policy: "refused", remaining: 90, refused: true, ..PLAIN };
         assert_eq!(nearest(&[roomy, PLAIN, refused]).unwrap().policy, "refused");

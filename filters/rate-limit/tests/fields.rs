@@ -33,6 +33,7 @@ fn standing() -> impl Strategy<Value = Standing<'static>> {
             Standing {
                 policy: "",
                 quota,
+                capacity: quota,
                 window,
                 unit,
                 remaining,

@@ -121,16 +121,21 @@ impl Answer {
     }
 
     /// 401: the rule counts by a key that the request does not have.
+    ///
+    /// A 401 names a scheme (RFC 9110, 11.6.1); keys have no registered one.
     pub fn keyless(&self, rule: &str) -> Reply {
         let detail =
             format!("\"{rule}\" counts requests by a key that this request does not have.");
-        self.own(
+        let mut reply = self.own(
             &Problem::blank("Key required", 401, &detail),
             rule,
             None,
             signals::KEYLESS_DETAILS,
             signals::GRPC_UNAUTHENTICATED,
-        )
+        );
+        let challenge = format!("ApiKey realm=\"{rule}\"");
+        reply.headers.push(("www-authenticate".into(), challenge.into_bytes()));
+        reply
     }
 
     /// 503: the rule's count could not be kept, and it says not to let such a request pass.

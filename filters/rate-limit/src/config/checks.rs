@@ -75,6 +75,25 @@ pub(super) fn names_of_limits(fields: &mut Fields<'_>, rules: &[Rule]) {
     }
 }
 
+/// Checks that whoever shows no plan, or one that nobody knows, is limited by some rule: `fields` is the whole
+/// configuration, and sound.
+///
+/// Any client may choose to be one of these; without a rule for them it chose to be unlimited.
+pub(super) fn fallback_plans(fields: &mut Fields<'_>, plans: &Plans, rules: &[Rule]) {
+    let [absent, unknown] = plans.fallbacks();
+    for (word, plan) in [("absent", absent), ("unknown", unknown)] {
+        let is_told = word == "unknown" && unknown == absent;
+        if !is_told && !rules.iter().any(|rule| rule.allowances.of(plan).is_some()) {
+            fields.problem(
+                "plans",
+                format_args!("{word}: {}, which no rule has limits for", quoted(plans.name(plan))),
+                "a plan that some rule limits: any client may choose to be one of these",
+                "add this plan to the limits of a rule, with a large quota if need be",
+            );
+        }
+    }
+}
+
 fn limits(rule: &Rule) -> impl Iterator<Item = &Limit> {
     rule.allowances.iter().flat_map(|allowance| allowance.limits().iter())
 }

@@ -218,21 +218,6 @@ fn a_status_counts_before_its_class() {
 
 #[test]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-fn no_cost_exceeds_what_a_rule_can_ever_admit() {
-    let x = get("/", &[("x-cost", "70")]);
-    let header = read(r#"{"from": "request_header", "name": "x-cost", "min": 40}"#);
-    assert_eq!(header.clone().bounded(60).estimate(&x), 60);
-    assert_eq!(header.clone().bounded(30).estimate(&x), 30);
-    assert_eq!(header.bounded(30).bounded(60).estimate(&x), 30, "bounds only fall");
-    assert_eq!(read("50").bounded(20).always(), Some(20));
-    let time = read(r#"{"from": "duration", "reserve": 500}"#).bounded(20);
-    assert_eq!(time.estimate(&x), 20);
-    assert_eq!(time.actual(&over(&[OK, (Attribute::Duration, u64::MAX)], &[]), 20), 20);
-    assert_eq!(read("5").bounded(0).always(), Some(1));
-}
-
-#[test]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn the_unit_is_requests_bytes_or_something_else() {
     for (json, unit) in [
         ("1", Unit::Requests),

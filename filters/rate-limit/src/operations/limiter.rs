@@ -4,14 +4,15 @@ use kit::hash::Tag;
 use kit::shared::UpdateError;
 use kit::{Exchange, Host, Nanos};
 
-use crate::account::{Account, Limits};
-use crate::allowance::Allowance;
-use crate::filter::RateLimit;
-use crate::operations::{
+use super::{
     Client, Forgotten, Key, Ledger, LimitState, Quotas, Reset, RuleInfo, RuleState, RuleTop,
     Standing,
 };
+use crate::account::{Account, Limits};
+use crate::allowance::Allowance;
+use crate::filter::RateLimit;
 use crate::plans::Identity;
+use crate::policy::Event;
 use crate::rule::{Claim, KeyClaim, Mode, Rule};
 
 impl Ledger for RateLimit {
@@ -40,7 +41,7 @@ impl Ledger for RateLimit {
             let is_enforced = match claim {
                 Claim::Key(key) => key.is_enforced,
                 // Without a key there is no share to be in.
-                Claim::Keyless => rule.mode == Mode::Enforce,
+                Claim::Keyless => rule.refuses_keyless(),
                 Claim::OtherPlan | Claim::NotMatching | Claim::Exempt | Claim::Skipped => false,
             };
             let standing =
@@ -69,14 +70,15 @@ impl Ledger for RateLimit {
                 return None;
             };
             let forgotten = allowance.forget(x.host(), tag, now);
-            if forgotten == Ok(true) {
-                watch.metrics.forgot(x.host(), identity.plan);
+            if let Ok(done) = &forgotten {
+                let event = Event::Amended { place: done.place, n_conflicts: done.n_conflicts };
+                watch.metrics.count(x.host(), identity.plan, &event);
             }
             Some(Reset {
                 rule: rule.name.clone(),
                 plan: allowance.plan.clone(),
                 key: Some(self.key(rule, tag, x, &identity)),
-                forgotten: forgotten.map(|known| Forgotten::Keys(u64::from(known))),
+                forgotten: forgotten.map(|done| Forgotten::Keys(u64::from(done.value))),
             })
         });
         resets.collect()
@@ -95,7 +97,10 @@ impl Ledger for RateLimit {
             })
             .collect();
         for (found, watch) in self.policy.rules.iter().zip(&self.watches) {
-            if rule.is_none_or(|name| name == found.name) {
+            let all = resets.iter().filter(|reset| reset.rule == found.name);
+            if rule.is_none_or(|name| name == found.name)
+                && all.clone().all(|reset| reset.forgotten.is_ok())
+            {
                 watch.metrics.emptied(host);
             }
         }
@@ -106,7 +111,13 @@ impl Ledger for RateLimit {
         let rules = self.policy.rules.iter().zip(&self.watches);
         let chosen = rules.filter(|(found, _)| rule.is_none_or(|name| name == found.name));
         chosen
-            .map(|(rule, watch)| RuleTop { rule: rule.name.clone(), report: watch.report(host) })
+            .map(|(rule, watch)| {
+                let mut report = watch.report(host);
+                for counter in &mut report.counters {
+                    counter.tag = self.policy.partition(counter.tag);
+                }
+                RuleTop { rule: rule.name.clone(), report }
+            })
             .collect()
     }
 }
@@ -138,7 +149,7 @@ impl RateLimit {
 
     fn key(&self, rule: &Rule, tag: Tag, x: &dyn Exchange, identity: &Identity<'_>) -> Key {
         let text = rule.show_keys.then(|| self.policy.readable_key(rule, x, identity));
-        Key { tag: tag.to_bytes(), text }
+        Key { tag: self.policy.partition(tag.to_bytes()), text }
     }
 }
 

@@ -1,0 +1,124 @@
+//! One request on its way along the rules: charged as they admit, and given back when one refuses.
+
+use kit::table::Found;
+use kit::{Exchange, Nanos};
+
+use super::{Assessment, Charge, Decision, Event, Limited, Policy, Seen, Verdict, amended};
+use crate::account::Refusal;
+use crate::allowance::Charged;
+use crate::plans::Identity;
+use crate::rule::{Claim, KeyClaim, OnFailure, Rule};
+
+/// One request's way along the rules.
+pub(super) struct Walk<'a, 'x> {
+    pub(super) policy: &'a Policy,
+    pub(super) x: &'x dyn Exchange,
+    pub(super) identity: &'x Identity<'x>,
+    pub(super) now: Nanos,
+    pub(super) assessment: Assessment<'a>,
+}
+
+impl<'a> Walk<'a, '_> {
+    /// What one rule makes of the request; a decision, if it ends the way.
+    pub(super) fn pass(
+        &mut self,
+        idx: usize,
+        rule: &'a Rule,
+        told: &mut impl FnMut(usize, Event<'_>),
+    ) -> Option<Decision<'a>> {
+        let key = match self.policy.claim(rule, self.x, self.identity) {
+            Claim::OtherPlan | Claim::NotMatching | Claim::Skipped => return None,
+            Claim::Exempt => {
+                told(idx, Event::Exempt);
+                return None;
+            }
+            Claim::Keyless => {
+                let is_enforced = rule.refuses_keyless();
+                told(idx, Event::Keyless { is_enforced });
+                self.assessment.is_shadowed |= !is_enforced;
+                return is_enforced.then_some(Decision::Keyless(rule));
+            }
+            Claim::Key(key) => key,
+        };
+        let cost = rule.cost.estimate(self.x);
+        let (host, now) = (self.x.host(), self.now);
+        let denies = rule.on_failure == OnFailure::Deny && key.is_enforced;
+        let failed = denies.then_some(Decision::Failed(rule));
+        let charged = match key.allowance.charge(host, key.tag, cost, now, rule.charge_refused) {
+            Ok(charged) => charged,
+            Err(error) => {
+                told(idx, Event::Failed(error));
+                return failed;
+            }
+        };
+        let is_near = key.allowance.limits().is_near(&charged.account, rule.near.at, now);
+        let verdict = match charged.refusal {
+            None => Verdict::Admit,
+            Some(_) if key.is_enforced => Verdict::Limit,
+            Some(_) => Verdict::Shadow,
+        };
+        told(idx, Event::Decided { verdict, is_near, charged: &charged });
+        if verdict == Verdict::Limit || self.policy.keeps_accounts && key.is_enforced {
+            let Charged { account, refusal, .. } = charged;
+            let paid = refusal.is_none().then_some(cost);
+            self.assessment.seen.push(Seen { rule, key, account, charged: paid, refusal });
+        }
+        self.assessment.is_shadowed |= verdict == Verdict::Shadow;
+        if verdict == Verdict::Admit {
+            if is_near && key.is_enforced {
+                self.assessment.near.push(rule);
+            }
+            // An admission by the last rule is taken back only if its own count was lost: none behind it could refuse.
+            let may_be_refused =
+                idx + 1 < self.policy.rules.len() || charged.found == Found::Unreadable;
+            if rule.settles(key.allowance) || may_be_refused {
+                let (tag, plan) = (key.tag, self.identity.plan);
+                self.assessment.charges.push(Charge { rule_idx: idx, plan, tag, cost, at: now });
+            }
+        }
+        match (charged.refusal, verdict) {
+            (Some(refusal), Verdict::Limit) => Some(self.limit(idx, rule, key, &refusal)),
+            _ if charged.found == Found::Unreadable => failed,
+            _ => None,
+        }
+    }
+
+    /// The refusal of one rule, with what the rules behind it would say.
+    fn limit(
+        &mut self,
+        idx: usize,
+        rule: &'a Rule,
+        key: KeyClaim<'a>,
+        refusal: &Refusal,
+    ) -> Decision<'a> {
+        let mut wait = refusal.wait;
+        for rule in self.policy.rules.iter().skip(idx + 1) {
+            let Claim::Key(key) = self.policy.claim(rule, self.x, self.identity) else { continue };
+            if !key.is_enforced {
+                continue;
+            }
+            let cost = rule.cost.estimate(self.x);
+            let (account, refusal) = key.allowance.preview(self.x.host(), key.tag, cost, self.now);
+            wait = wait.max(refusal.map(|refusal| refusal.wait).unwrap_or_default());
+            self.assessment.seen.push(Seen { rule, key, account, charged: None, refusal });
+        }
+        Decision::Limit(Limited { rule, rule_idx: idx, key, wait })
+    }
+
+    /// A refused request costs nothing.
+    pub(super) fn take_back(&mut self, told: &mut impl FnMut(usize, Event<'_>)) {
+        for seen in &mut self.assessment.seen {
+            if let Some(cost) = seen.charged.take() {
+                let limits = seen.key.allowance.limits();
+                seen.account = limits.refund(seen.account, cost, self.now, self.now);
+            }
+        }
+        for charge in std::mem::take(&mut self.assessment.charges) {
+            let Some((_, allowance)) = self.policy.place(&charge) else { continue };
+            let taken_back = allowance.amend(self.x.host(), charge.tag, self.now, |account| {
+                allowance.limits().refund(account, charge.cost, charge.at, self.now)
+            });
+            told(charge.rule_idx, amended(&taken_back));
+        }
+    }
+}
