@@ -26,6 +26,12 @@ struct Scenario {
 }
 
 const LIMIT_ONE: &str = r#"{"rules":[{"name":"r","limits":[{"quota":1,"window":"1h"}]}]}"#;
+const TWO_RULES: &str = r#"{"rules":[
+    {"name":"a","limits":[{"quota":100,"window":"1h"}]},
+    {"name":"b","limits":[{"quota":100,"window":"1h"},{"quota":9,"window":"1s"}]}]}"#;
+const SLIDING: &str = r#"{"rules":[{"name":"r","limits":[{"algorithm":"sliding_window","quota":100,"window":"1h"}]}]}"#;
+const TOLD: &str = r#"{"fields":{"ratelimit":"ietf"},"rules":[{"name":"r","limits":[{"quota":100,"window":"1h"}]}]}"#;
+const SETTLED: &str = r#"{"rules":[{"name":"r","limits":[{"quota":100,"window":"1h"}],"refund":{"statuses":[200]}}]}"#;
 const GATEWAY_LIMIT_ONE: &str = r#"{"metrics":{},"rate_limit":{"rules":[{"name":"r","limits":[{"quota":1,"window":"1h"}]}]},"response_cache":{},"circuit_breaker":{"rules":[{"name":"all"}]}}"#;
 const OPENS_AT_ONCE: &str =
     r#"{"rules":[{"name":"all","consecutive":{"failures":1},"ratio":{"enabled":false}}]}"#;
@@ -41,8 +47,12 @@ const ALONE: Option<u64> = Some(20);
 const TOGETHER: Option<u64> = Some(30);
 
 #[rustfmt::skip]
-const SCENARIOS: [Scenario; 14] = [
+const SCENARIOS: [Scenario; 18] = [
     Scenario { module: RATE_LIMIT, name: "admitted", configuration: None, before: 2, request: get, upstream: plain, budget: ALONE },
+    Scenario { module: RATE_LIMIT, name: "admitted, sliding", configuration: Some(SLIDING), before: 2, request: get, upstream: plain, budget: None },
+    Scenario { module: RATE_LIMIT, name: "admitted, two rules", configuration: Some(TWO_RULES), before: 2, request: get, upstream: plain, budget: None },
+    Scenario { module: RATE_LIMIT, name: "admitted, told", configuration: Some(TOLD), before: 2, request: get, upstream: plain, budget: None },
+    Scenario { module: RATE_LIMIT, name: "admitted, refunded", configuration: Some(SETTLED), before: 2, request: get, upstream: plain, budget: None },
     Scenario { module: RATE_LIMIT, name: "answered 429", configuration: Some(LIMIT_ONE), before: 2, request: get, upstream: plain, budget: None },
     Scenario { module: CACHE, name: "hit, 1 KiB", configuration: None, before: 2, request: get, upstream: kibibyte, budget: None },
     Scenario { module: CACHE, name: "hit, 64 KiB", configuration: None, before: 2, request: get, upstream: kibibytes, budget: None },
