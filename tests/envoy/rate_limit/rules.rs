@@ -95,6 +95,7 @@ fn exempt_requests_are_counted_by_nobody() {
         assert_eq!(ask(from(client, "/health?full=1")), 200);
     }
     assert_eq!(requests(&gateway, "one", "exempt"), 0, "no rule looks at these");
+    assert_eq!(gateway.metric("weir_rate_limit_exempt_total"), 9);
 
     let staff = token::bearer(&json!({"roles": ["user", "staff"]}));
     for _ in 0..3 {

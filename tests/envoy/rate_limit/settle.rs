@@ -336,6 +336,21 @@ fn a_guess_stays_charged_if_the_client_goes_away_before_the_answer() {
     assert_eq!(origin.hits(), 5);
 }
 
+#[test]
+fn a_guess_stays_charged_if_it_times_out_and_not_if_no_upstream_was_asked() {
+    let origin = Origin::start(|_| Act::Hang);
+    let mut slow = login();
+    slow["match"] = json!({"path": {"prefix": "/slow"}});
+    let mut deserted = login();
+    deserted["name"] = json!("deserted");
+    deserted["match"] = json!({"path": {"prefix": "/deserted"}});
+    let gateway = start(&[slow, deserted], &origin);
+    assert_eq!([gateway.get("/slow").status(), gateway.get("/deserted").status()], [504, 503]);
+    await_quiet(&gateway);
+    assert_eq!(remaining(&gateway, "path=%2Fslow"), 4, "the upstream may have judged it");
+    assert_eq!(remaining(&gateway, "path=%2Fdeserted"), 5);
+}
+
 /// A rule that gives back, for the paths below that of its name.
 fn refunding(name: &str, refund: &Value) -> Value {
     json!({"name": name, "match": {"path": {"prefix": format!("/{name}")}}, "refund": refund,
