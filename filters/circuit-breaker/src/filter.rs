@@ -41,7 +41,7 @@ pub struct Stream(Option<(Rc<Unit>, Ticket)>);
 impl Filter for CircuitBreaker {
     const NAME: &'static str = signals::NAME;
     const CALLBACKS: Callbacks = Callbacks::of(&[Callback::RequestHeaders, Callback::Log]);
-    const ROUTINE: Option<&'static str> = Some(Word::Admit.as_note());
+    const ROUTINE: &'static [&'static str] = &[Word::Admit.as_note()];
 
     type Config = Config;
     type Stream = Stream;

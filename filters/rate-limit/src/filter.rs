@@ -54,7 +54,8 @@ impl Filter for RateLimit {
         Callback::Tick,
     ]);
     const TICK: Option<Nanos> = Some(Nanos::SECOND);
-    const ROUTINE: Option<&'static str> = Some(Word::Admit.as_str());
+    /// A refusal's details say it as well.
+    const ROUTINE: &'static [&'static str] = &[Word::Admit.as_str(), Word::Limit.as_str()];
     type Config = Config;
     type Stream = Stream;
 

@@ -51,6 +51,13 @@ mod env {
             data: *mut *mut u8,
             len: *mut usize,
         ) -> u32;
+        pub(super) fn proxy_get_header_map_value(
+            map: u32,
+            name: *const u8,
+            name_len: usize,
+            data: *mut *mut u8,
+            len: *mut usize,
+        ) -> u32;
         pub(super) fn proxy_replace_header_map_value(
             map: u32,
             name: *const u8,
@@ -183,6 +190,16 @@ pub(crate) fn header_map(map: MapType) -> Vec<u8> {
     // SAFETY: both pointers are to locals of `returned`, which outlive the call.
     returned(|data, len| unsafe { env::proxy_get_header_map_pairs(map as u32, data, len) })
         .unwrap_or_default()
+}
+
+/// The first value of a header; `None` if there is none.
+///
+/// Envoy finds one header in less than a third of the time that it takes to look a property up.
+pub(crate) fn header(map: MapType, name: &str) -> Option<Vec<u8>> {
+    // SAFETY: `name` is readable for its length; the host writes a pointer and a length to the two places given.
+    returned(|data, len| unsafe {
+        env::proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, len)
+    })
 }
 
 /// Replaces every value of a header; nothing happens where there is no such map now.

@@ -164,11 +164,11 @@ impl View {
         }
     }
 
-    fn publish_notes(&self, module: &str, routine: Option<&str>) {
+    fn publish_notes(&self, module: &str, routine: &[&str]) {
         let notes = self.notes.borrow();
         let goes_without_saying = match notes.as_slice() {
             [] => true,
-            [(filter, word)] => *filter == module && Some(*word) == routine,
+            [(filter, word)] => *filter == module && routine.contains(word),
             _ => false,
         };
         if goes_without_saying {
@@ -260,7 +260,7 @@ impl Exchange for View {
     fn request_header(&self, name: &str) -> Option<Rc<[u8]>> {
         match self.request.borrow().as_ref() {
             Some(headers) => headers.get(name).map(Rc::from),
-            None => abi::property(["request\0headers\0", name].concat().as_bytes()).map(Rc::from),
+            None => abi::header(MapType::Request, name).map(Rc::from),
         }
     }
 
