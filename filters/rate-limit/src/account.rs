@@ -253,9 +253,9 @@ impl fmt::Display for Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gcra::Quota;
     use crate::limit::Algorithm;
-    use crate::slices::Slices;
+    use crate::limit::gcra::Quota;
+    use crate::limit::slices::Slices;
 
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;

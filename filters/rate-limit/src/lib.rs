@@ -11,7 +11,7 @@
 //! **Not promised**: counts across machines. A key that was evicted while it had debt starts afresh; that takes
 //! more live keys in one bucket than it has room for, goes to the key with the least debt first, and is counted.
 //!
-//! In reading order: [`limit`] and its algorithms ([`gcra`], [`fixed_window`], [`slices`]); [`account`], all limits
+//! In reading order: [`limit`] and its algorithms ([`limit::gcra`], [`limit::fixed_window`], [`limit::slices`]); [`account`], all limits
 //! of a key; [`allowance`], over the table of keys. [`plans`] says who asks, [`cost`] how much, [`settlement`] what it
 //! came to; [`rule`] puts these together, [`policy`] all rules over one request. What clients see is in [`standing`],
 //! [`fields`] and [`answer`], what operators see in [`signals`], [`top`] and [`operations`].
@@ -24,8 +24,6 @@ pub mod config;
 pub mod cost;
 pub mod fields;
 pub mod filter;
-pub mod fixed_window;
-pub mod gcra;
 pub mod limit;
 pub mod operations;
 pub mod plans;
@@ -33,7 +31,6 @@ pub mod policy;
 pub mod rule;
 pub mod settlement;
 pub mod signals;
-pub mod slices;
 pub mod standing;
 pub mod top;
 mod watch;

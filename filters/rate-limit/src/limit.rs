@@ -2,33 +2,30 @@
 //!
 //! | algorithm | words | promise |
 //! | --- | --- | --- |
-//! | [`gcra`](crate::gcra) | 1 | within any span `w` at most `burst + ceil(w / interval)` |
-//! | [`fixed_window`](crate::fixed_window) | 2 | at most the quota in each window of a key |
-//! | [`sliding_window`](crate::slices) | 6 | at most the quota in any span of one window |
-//! | [`concurrency`](crate::slices) | 6 | at most the quota in flight, as long as none outlives its lease |
+//! | [`gcra`](self::gcra) | 1 | within any span `w` at most `burst + ceil(w / interval)` |
+//! | [`fixed_window`](self::fixed_window) | 2 | at most the quota in each window of a key |
+//! | [`sliding_window`](self::slices) | 6 | at most the quota in any span of one window |
+//! | [`concurrency`](self::slices) | 6 | at most the quota in flight, as long as none outlives its lease |
+
+pub mod fixed_window;
+pub mod gcra;
+pub mod slices;
+mod verdict;
 
 use std::fmt;
 
 use kit::Nanos;
 
-use crate::fixed_window::{FixedWindow, Spent};
-use crate::gcra::{Quota, Tat};
-use crate::slices::{COUNTS, Slices, Tally};
+use fixed_window::{FixedWindow, Spent};
+use gcra::{Quota, Tat};
+use slices::{COUNTS, Slices, Tally};
+pub use verdict::Verdict;
 
 /// The most words that a limit keeps.
 pub const MAX_WORDS: usize = 6;
 
 /// How long a client is told to wait for somebody's request to end: nobody knows.
 const UNKNOWN_WAIT: Nanos = Nanos::SECOND;
-
-/// What a limit says of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict<S> {
-    /// It fits; this is the key's new state.
-    Admit(S),
-    /// It does not fit; it would after this wait, if nobody else takes the room.
-    Limit(Nanos),
-}
 
 /// A limit of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -237,14 +234,6 @@ impl fmt::Display for Algorithm {
             }
         }
     }
-}
-
-/// The share of a window that a key has spent, as time: what algorithms compare debts by.
-///
-/// Rounded up, so that whoever spent something owes something.
-pub(crate) fn share(spent: u64, quota: u64, window: Nanos) -> u64 {
-    let product = u128::from(spent.min(quota)).saturating_mul(u128::from(window.0));
-    u64::try_from(product.div_ceil(u128::from(quota.max(1)))).unwrap_or(u64::MAX)
 }
 
 fn kept<S>(verdict: Verdict<S>, put: impl FnOnce(S)) -> Option<Nanos> {

@@ -5,12 +5,12 @@ use kit::config::{Fields, closest, quoted};
 
 use crate::account::{Limits, MAX_LIMITS};
 use crate::allowance::Allowance;
-use crate::fixed_window::FixedWindow;
-use crate::gcra::Quota;
+use crate::limit::fixed_window::FixedWindow;
+use crate::limit::gcra::Quota;
+use crate::limit::slices::Slices;
 use crate::limit::{Algorithm, Limit};
 use crate::plans::Plans;
 use crate::rule::Allowances;
-use crate::slices::Slices;
 
 /// A quota's largest number of units.
 const MAX_QUOTA: u32 = 1_000_000_000;

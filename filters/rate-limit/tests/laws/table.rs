@@ -10,9 +10,9 @@ use kit::table::{Layout, Place};
 use proptest::prelude::*;
 use weir_rate_limit::account::Account;
 use weir_rate_limit::allowance::Allowance;
-use weir_rate_limit::fixed_window::FixedWindow;
-use weir_rate_limit::gcra::Quota;
 use weir_rate_limit::limit::Algorithm;
+use weir_rate_limit::limit::fixed_window::FixedWindow;
+use weir_rate_limit::limit::gcra::Quota;
 
 use crate::limits::named;
 use crate::traffic::{configurable, cost};

@@ -3,10 +3,10 @@
 use kit::Nanos;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use weir_rate_limit::fixed_window::FixedWindow;
-use weir_rate_limit::gcra::Quota;
 use weir_rate_limit::limit::Algorithm;
-use weir_rate_limit::slices::Slices;
+use weir_rate_limit::limit::fixed_window::FixedWindow;
+use weir_rate_limit::limit::gcra::Quota;
+use weir_rate_limit::limit::slices::Slices;
 
 /// One thing that happens, so long after the one before.
 #[derive(Debug, Clone)]

@@ -27,7 +27,7 @@
 
 use kit::Nanos;
 
-use crate::limit::Verdict;
+use super::verdict::Verdict;
 
 /// A quota per window, and how much of it may come at once: valid by construction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@
 
 use kit::Nanos;
 
-use crate::limit::{Verdict, share};
+use super::verdict::{Verdict, share};
 
 /// So many units per window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@
 
 use kit::Nanos;
 
-use crate::limit::{Verdict, share};
+use super::verdict::{Verdict, share};
 
 /// Slices of a span, besides the running one.
 pub const SLICES: u64 = 10;
