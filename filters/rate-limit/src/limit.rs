@@ -2,10 +2,10 @@
 //!
 //! | algorithm | words | promise |
 //! | --- | --- | --- |
-//! | [`gcra`](self::gcra) | 1 | within any span `w` at most `burst + ceil(w / interval)` |
-//! | [`fixed_window`](self::fixed_window) | 2 | at most the quota in each window of a key |
-//! | [`sliding_window`](self::slices) | 6 | at most the quota in any span of one window |
-//! | [`concurrency`](self::slices) | 6 | at most the quota in flight, as long as none outlives its lease |
+//! | [`gcra`] | 1 | within any span `w` at most `burst + ceil(w / interval)` |
+//! | [`fixed_window`] | 2 | at most the quota in each window of a key |
+//! | [`sliding_window`](slices) | 6 | at most the quota in any span of one window |
+//! | [`concurrency`](slices) | 6 | at most the quota in flight, as long as none outlives its lease |
 
 pub mod fixed_window;
 pub mod gcra;
