@@ -251,7 +251,9 @@ fn a_client_that_leaves_gives_its_place_back() {
     let begun = Request::new("POST", "/to/hang").field("content-length", "300");
     let mut writing = sent(&street.gateway, &begun);
     writing.write_all(b"less").unwrap();
-    street.await_remaining(BESIDES, "while it writes");
+    // The service sees nothing of it before it is whole: only the limiter tells that it has come.
+    let is_there = wait::until(PATIENCE, || (remaining(&street.gateway) == BESIDES).then_some(()));
+    assert!(is_there.is_some(), "while it writes");
     drop(writing);
     street.await_remaining(ALONE, "it left within the request's body");
 }
