@@ -121,7 +121,9 @@ impl Filter for RateLimit {
             }
             Decision::Limit(limited) => {
                 self.rank(x, &identity, limited, now);
-                let plans = self.policy.plans.as_ref();
+                // A better plan helps only where the limit is the plan's.
+                let is_by_plan = limited.key.allowance.plan.is_some();
+                let plans = self.policy.plans.as_ref().filter(|_| is_by_plan);
                 let spent = Spent {
                     standings: &standings,
                     wait: limited.wait,

@@ -167,6 +167,9 @@ impl Asked<'_> {
                 let rule = self.rule(query)?;
                 if verb == Verb::Delete {
                     let resets = self.ledger.reset_key(&described, rule.as_deref());
+                    if resets.is_empty() {
+                        return Err(self.no_key(&described, rule.as_deref()));
+                    }
                     return self.reset(resets, audit);
                 }
                 let mut states = self.ledger.state(&described);
@@ -206,6 +209,18 @@ impl Asked<'_> {
             None => format!("the rules are {}", names.join(", ")),
         };
         Err(Refusal::Unknown(format!("There is no rule {}; {mend}", quoted(name))))
+    }
+
+    /// Why nothing could be forgotten: no rule has a key for the described request.
+    fn no_key(&self, described: &Described<'_>, rule: Option<&str>) -> Refusal {
+        let states = self.ledger.state(described);
+        let asked = states.iter().filter(|state| rule.is_none_or(|name| state.rule == name));
+        let why: Vec<String> =
+            asked.map(|state| format!("{} {}", state.rule, state.standing.word())).collect();
+        Refusal::Unknown(format!(
+            "no rule has a key for such a request ({}); describe it as the client sends it, with method, path and address",
+            why.join(", ")
+        ))
     }
 
     /// Tells what was reset, to the operator and to the log.

@@ -153,3 +153,42 @@ fn a_settlement_that_can_not_be_kept_is_counted() {
     worker.on_log(&mut stream, &x);
     assert_eq!(host.metric("weir_rate_limit_requests_total;rule=r;decision=error"), Some(1));
 }
+
+#[test]
+fn a_reset_that_forgets_nobody_says_why() {
+    let host = FakeHost::default();
+    let worker = worker(
+        &host,
+        r#"{"operations": {"path": "/ops", "source": ["192.0.2.1"]},
+            "rules": [{"name": "login", "match": {"methods": ["POST"]}, "limits": [{"quota": 1, "window": "1h"}]}]}"#,
+    );
+    let delete = |target: &str| {
+        let request = [(":method", "DELETE"), (":path", target), (":authority", "example.com")];
+        let x = FakeExchange::new(&host, &request)
+            .with_attribute(Attribute::SourceAddress, b"192.0.2.1:1");
+        let reply = begin(&worker, &x, &mut Stream::default()).unwrap();
+        (reply.status, String::from_utf8(reply.body).unwrap())
+    };
+    let (status, body) = delete("/ops/state?rule=login");
+    assert!(status == 404 && body.contains("login not_matching"), "{status} {body}");
+    assert_eq!(delete("/ops/state?rule=login&method=POST").0, 200);
+}
+
+#[test]
+fn a_better_plan_is_offered_only_where_it_would_help() {
+    let config = |limits: &str| {
+        format!(
+            r#"{{"plans": {{"names": ["free", "pro"], "absent": "free", "sources": [{{"value": "header:x-plan"}}],
+                "upgrade": {{"free": {{"plan": "pro"}}}}}},
+                "rules": [{{"name": "r", "limits": {limits}}}]}}"#
+        )
+    };
+    let one = r#"[{"quota": 1, "window": "1h"}]"#;
+    for (limits, is_offered) in [(one.to_owned(), false), (format!(r#"{{"free": {one}}}"#), true)] {
+        let host = FakeHost::default();
+        let worker = worker(&host, &config(&limits));
+        assert_eq!(ask(&worker, &host), None);
+        let body = String::from_utf8(ask(&worker, &host).unwrap().body).unwrap();
+        assert_eq!(body.contains("upgrade"), is_offered, "{body}");
+    }
+}

@@ -60,9 +60,14 @@ pub(super) fn read(
         return Some(Allowances::Same(Box::new(Allowance::new(rule, None, limits, max_keys))));
     }
     let Some(plans) = plans else {
-        fields.know(&["limits"]);
-        let mend = "give one list for all, or add plans to the configuration";
-        fields.problem("limits", "lists by plan", "a list, where no plans are configured", mend);
+        let object = fields.optional_json_object("limits", usize::MAX).unwrap_or_default();
+        let is_one = ["quota", "window"].iter().any(|field| object.contains_key(*field));
+        let (found, mend) = if is_one {
+            ("one limit", "put it in a list, between [ ] or behind a dash")
+        } else {
+            ("lists by plan", "give one list for all, or add plans to the configuration")
+        };
+        fields.problem("limits", found, "a list, where no plans are configured", mend);
         return None;
     };
     let lists =
