@@ -107,7 +107,8 @@ impl Filter for RateLimit {
         let tells = is_refused || self.fields.wanted(false);
         let seen = if tells { assessment.seen.as_slice() } else { &[] };
         let standings = self.policy.standings(seen, now);
-        let mut headers = self.headers(x, &identity, &assessment, &standings);
+        let told = self.fields.wanted(is_refused).then_some(standings.as_slice());
+        let mut headers = self.headers(x, &identity, &assessment, told);
         let mut reply = match &assessment.decision {
             decision @ (Decision::Exempt | Decision::Admit) => {
                 if matches!(decision, Decision::Exempt) {
@@ -184,7 +185,7 @@ impl RateLimit {
         x: &dyn Exchange,
         identity: &Identity<'_>,
         assessment: &Assessment<'_>,
-        standings: &[Standing<'_>],
+        told: Option<&[Standing<'_>]>,
     ) -> Vec<Header> {
         let mut headers = Vec::new();
         if let Some(plans) = &self.policy.plans
@@ -197,8 +198,7 @@ impl RateLimit {
         if !near.is_empty() {
             headers.push((Cow::Borrowed(signals::NEAR_HEADER), near.into_bytes()));
         }
-        let is_refused = matches!(assessment.decision, Decision::Limit(_));
-        if self.fields.wanted(is_refused) {
+        if let Some(standings) = told {
             self.fields.write(
                 standings,
                 || x.host().wall(),

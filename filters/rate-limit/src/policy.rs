@@ -294,7 +294,8 @@ impl Policy {
     }
 }
 
-fn amended(done: &Result<Outcome<()>, UpdateError>) -> Event<'static> {
+/// What happened to a charge.
+pub(crate) fn amended<T>(done: &Result<Outcome<T>, UpdateError>) -> Event<'static> {
     match done {
         Ok(done) => Event::Amended { place: done.place, n_conflicts: done.n_conflicts },
         Err(error) => Event::Unsettled(*error),

@@ -122,7 +122,7 @@ pub struct KeyClaim<'a> {
 }
 
 impl Rule {
-    /// Whether the rule counts this request, and under which key; `scratch` is any buffer, and holds the key afterwards.
+    /// Whether the rule counts this request, and under which key; `scratch` is any buffer.
     pub fn claim<'a>(
         &'a self,
         x: &dyn Exchange,

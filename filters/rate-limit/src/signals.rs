@@ -108,29 +108,18 @@ impl Metrics {
 
     /// Counts what happened at the rule to a request of this plan.
     pub fn count<M: Meter + ?Sized>(&self, meter: &M, plan: usize, event: &Event<'_>) {
-        let at_plan = self.plan(plan);
+        // A rule without limits for the plan has nothing to say of its requests.
+        let Some(metrics) = self.plan(plan) else { return };
         match event {
             Event::Exempt => self.exempt.add(meter, 1),
             Event::Keyless { is_enforced: true } => self.denied.add(meter, 1),
-            Event::Keyless { is_enforced: false } => {
-                if let Some(metrics) = at_plan {
-                    metrics.shadowed.add(meter, 1);
-                }
-            }
+            Event::Keyless { is_enforced: false } => metrics.shadowed.add(meter, 1),
             Event::Amended { place, n_conflicts } => {
-                if let Some(metrics) = at_plan {
-                    metrics.count_table(meter, *place, *n_conflicts);
-                }
+                metrics.count_table(meter, *place, *n_conflicts);
             }
-            Event::Failed(_) | Event::Unsettled(_) => {
-                if let Some(metrics) = at_plan {
-                    metrics.errors.add(meter, 1);
-                }
-            }
+            Event::Failed(_) | Event::Unsettled(_) => metrics.errors.add(meter, 1),
             Event::Decided { verdict, is_near, charged } => {
-                if let Some(metrics) = at_plan {
-                    metrics.count(meter, *verdict, *is_near, charged);
-                }
+                metrics.count(meter, *verdict, *is_near, charged);
             }
         }
     }

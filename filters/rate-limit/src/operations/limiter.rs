@@ -12,7 +12,7 @@ use crate::account::{Account, Limits};
 use crate::allowance::Allowance;
 use crate::filter::RateLimit;
 use crate::plans::Identity;
-use crate::policy::Event;
+use crate::policy::amended;
 use crate::rule::{Claim, KeyClaim, Mode, Rule};
 
 impl Ledger for RateLimit {
@@ -70,9 +70,9 @@ impl Ledger for RateLimit {
                 return None;
             };
             let forgotten = allowance.forget(x.host(), tag, now);
-            if let Ok(done) = &forgotten {
-                let event = Event::Amended { place: done.place, n_conflicts: done.n_conflicts };
-                watch.metrics.count(x.host(), identity.plan, &event);
+            // The operator is told of a failure: it is no error of a request.
+            if forgotten.is_ok() {
+                watch.metrics.count(x.host(), identity.plan, &amended(&forgotten));
             }
             Some(Reset {
                 rule: rule.name.clone(),
