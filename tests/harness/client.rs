@@ -9,6 +9,15 @@ use crate::http::{Message, read_body, read_head};
 /// No answer takes longer than this unless the test is about waiting.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A socket that is patient, but not for ever.
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream =
+        TcpStream::connect_timeout(&address, TIMEOUT).expect("a listener on loopback answers");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout above zero is taken");
+    stream.set_nodelay(true).expect("a socket takes the option");
+    stream
+}
+
 /// One connection, kept alive from request to request.
 #[derive(Debug)]
 pub struct Connection {
@@ -18,11 +27,7 @@ pub struct Connection {
 impl Connection {
     /// Connects.
     pub fn open(address: SocketAddr) -> Self {
-        let stream =
-            TcpStream::connect_timeout(&address, TIMEOUT).expect("a listener on loopback answers");
-        stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout above zero is taken");
-        stream.set_nodelay(true).expect("a socket takes the option");
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(connect(address)) }
     }
 
     /// Sends bytes.

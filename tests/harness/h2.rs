@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
-/// No answer takes longer than this.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use crate::client::connect;
+
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A setting of two bytes' number and four bytes' value: no dynamic table for header fields.
 const NO_TABLE: [u8; 6] = [0, 1, 0, 0, 0, 0];
@@ -54,12 +53,8 @@ pub struct Ended {
 impl Connection {
     /// Connects, with HTTP/2 from the first byte.
     pub fn open(address: SocketAddr) -> Self {
-        let stream =
-            TcpStream::connect_timeout(&address, TIMEOUT).expect("a listener on loopback answers");
-        stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout above zero is taken");
-        stream.set_nodelay(true).expect("a socket takes the option");
         let mut connection = Self {
-            stream: BufReader::new(stream),
+            stream: BufReader::new(connect(address)),
             out: PREFACE.to_vec(),
             next: 1,
             statuses: BTreeMap::new(),

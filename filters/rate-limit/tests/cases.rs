@@ -1,29 +1,20 @@
 //! The filter over whole requests, on a host in memory: two filters on one host are two workers.
 #![cfg(test)]
 
-use kit::config;
+mod worker;
+
 use kit::exchange::Attribute;
 use kit::fake::{FakeExchange, FakeHost};
-use kit::{Filter, Flow, Nanos, Reply};
+use kit::{Filter, Nanos, Reply};
 use weir_rate_limit::RateLimit;
 use weir_rate_limit::filter::Stream;
+use worker::{begin, worker};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-fn worker(host: &FakeHost, config: &str) -> RateLimit {
-    match config::load("rate-limit", config.as_bytes(), RateLimit::read) {
-        Ok(config) => RateLimit::new(config, host),
-        Err(problems) => panic!("{problems}"),
-    }
-}
-
 fn ask(worker: &RateLimit, x: &FakeExchange) -> Option<Reply> {
-    match worker.on_request_headers(&mut Stream::default(), x, true) {
-        Flow::Continue => None,
-        Flow::Reply(reply) => Some(*reply),
-        Flow::Pause => panic!("the limiter never waits"),
-    }
+    begin(worker, x, &mut Stream::default())
 }
 
 fn from(host: &FakeHost, address: &[u8]) -> FakeExchange {

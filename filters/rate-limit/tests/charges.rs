@@ -1,30 +1,17 @@
 //! What stays charged when configurations meet, when refusals cost, and when nobody knows what the upstream did.
 #![cfg(test)]
 
-use kit::config;
+mod worker;
+
 use kit::exchange::Attribute;
 use kit::fake::{FakeExchange, FakeHost};
-use kit::{Filter, Flow, Nanos, Reply};
+use kit::{Filter, Nanos, Reply};
 use weir_rate_limit::RateLimit;
 use weir_rate_limit::filter::Stream;
+use worker::{begin, worker};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-fn worker(host: &FakeHost, config: &str) -> RateLimit {
-    match config::load("rate-limit", config.as_bytes(), RateLimit::read) {
-        Ok(config) => RateLimit::new(config, host),
-        Err(problems) => panic!("{problems}"),
-    }
-}
-
-fn begin(worker: &RateLimit, x: &FakeExchange, stream: &mut Stream) -> Option<Reply> {
-    match worker.on_request_headers(stream, x, true) {
-        Flow::Continue => None,
-        Flow::Reply(reply) => Some(*reply),
-        Flow::Pause => panic!("the limiter never waits"),
-    }
-}
 
 fn ask(worker: &RateLimit, host: &FakeHost) -> Option<Reply> {
     begin(worker, &FakeExchange::get(host, "/", &[]), &mut Stream::default())
