@@ -5,9 +5,9 @@ use kit::config::{Fields, Names};
 use kit::matching::Matcher;
 use kit::units::{Bytes, Ratio};
 
-use crate::assume::{Assumptions, Heuristic};
-use crate::index::{BUCKET_SIZE, WAYS};
+use crate::policy::assume::{Assumptions, Heuristic};
 use crate::store::Geometry;
+use crate::store::index::{BUCKET_SIZE, WAYS};
 
 /// What the filter does, for whom, and with how much memory.
 #[derive(Debug, Clone)]

@@ -8,9 +8,9 @@ use std::rc::Rc;
 
 use kit::Nanos;
 
-use crate::response::Length;
+use crate::http::response::Length;
 use crate::signals::Refusal;
-use crate::stored::Stored;
+use crate::store::stored::Stored;
 
 /// The bytes that all copies of one worker may take together.
 #[derive(Debug, Clone)]

@@ -8,21 +8,22 @@ use kit::exchange::{Attribute, Map};
 use kit::headers::Headers;
 use kit::{Exchange, Filter, Flow, Host, Nanos};
 
-use crate::assume::{Assumptions, COMPARED};
 use crate::config::{self, Action, Config};
 use crate::fill::{Budget, Fill};
-use crate::freshness::Arrival;
-use crate::index::Changed;
+use crate::http::freshness::Arrival;
+use crate::http::reference;
+use crate::http::request::{Method, Request, Treatment};
+use crate::http::response::Response;
+use crate::http::vary::{self, Vary};
 use crate::meters::Meters;
+use crate::policy::assume::{Assumptions, COMPARED};
+use crate::policy::terms::Basis;
 use crate::policy::{self, Leave, Verdict};
-use crate::reference;
 use crate::reply::{self, Mend};
-use crate::request::{Method, Request, Treatment};
-use crate::response::Response;
 use crate::signals::{Decision, Refusal};
+use crate::store::index::Changed;
+use crate::store::stored::Stored;
 use crate::store::{Opened, Store};
-use crate::stored::Stored;
-use crate::vary::{self, Vary};
 
 /// The response cache of one worker.
 #[derive(Debug)]
@@ -290,11 +291,10 @@ fn compose(
     arrival: Arrival,
 ) -> Result<Stored, Refusal> {
     let Vary::On(names) = &response.vary else { return Err(Refusal::Vary) };
-    let names = if leave.assumed { &vary::merged(names, &COMPARED) } else { names };
-    let Leave { freshness, assumed } = leave;
+    let names = if leave.basis == Basis::Assumed { &vary::merged(names, &COMPARED) } else { names };
+    let Leave { freshness, basis } = leave;
     let key = forwarded.request.key.clone().ok_or(Refusal::Store)?;
     Ok(Stored {
-        generation: 0,
         key,
         names: vary::names_bytes(names),
         variant: vary::variant_bytes(cluster, names, &forwarded.headers),
@@ -302,10 +302,11 @@ fn compose(
         initial_age: freshness.initial_age.0,
         lifetime: freshness.lifetime.0,
         for_authorized: response.directives.allows_authorized(),
-        assumed,
+        basis,
         status: response.status,
         fields: response.stored_fields(headers, arrival),
-        body: Vec::new(),
+        asked: forwarded.asked.0,
+        ..Stored::default()
     })
 }
 

@@ -8,6 +8,34 @@
 //!
 //! **Source**: RFC 9111 section 2; RFC 9110 section 4.2.3 (what makes two URIs equal).
 
+pub mod normal;
+pub mod query;
+
+/// The primary key of a request, in its two parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Key {
+    /// The URI: what an unsafe request invalidates and a purge by URL names.
+    pub uri: Vec<u8>,
+    /// What a rule adds to it, such as a header or the user; empty if nothing.
+    pub parts: Vec<u8>,
+}
+
+impl Key {
+    /// Both as one, so that no two different keys give the same bytes.
+    pub fn whole(&self) -> Vec<u8> {
+        let mut whole = Vec::with_capacity(self.uri.len() + self.parts.len() + 4);
+        if !self.parts.is_empty() {
+            // A URI's key begins with the length of its scheme, which is never zero.
+            whole.extend_from_slice(&[0; 4]);
+            let len = u32::try_from(self.uri.len()).unwrap_or(u32::MAX);
+            whole.extend_from_slice(&len.to_le_bytes());
+        }
+        whole.extend_from_slice(&self.uri);
+        whole.extend_from_slice(&self.parts);
+        whole
+    }
+}
+
 /// The key of this URI; `None` if it is not a whole `http` or `https` URI.
 ///
 /// **Cost**: one allocation.

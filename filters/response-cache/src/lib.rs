@@ -4,13 +4,13 @@
 //! be kept for later ones? By RFC 9111, for a shared cache, always on the careful side:
 //! only a lifetime that the origin states counts, whole keys are compared before a byte is served,
 //! and nothing that could be one user's (`private`, `Set-Cookie`, `Authorization` without leave) is ever stored.
-//! A rule may let a lifetime be assumed where none is stated, between requests that show nothing of a user ([`assume`]).
+//! A rule may let a lifetime be assumed where none is stated, between requests that show nothing of a user ([`policy::assume`]).
 //!
 //! **What it deliberately does not do**: serve stale, revalidate, answer ranges, hold a response back.
 //! A response larger than the limit passes while it is copied, and the copy is dropped.
 //!
 //! **Where things are**: the index and the responses are in shared data, so all workers hit what one has stored;
-//! the memory is a product of configured numbers, whatever clients and origins send ([`store`], [`index`]).
+//! the memory is a product of configured numbers, whatever clients and origins send ([`store`]).
 //!
 //! **At the edges**: after a start the store is empty; after a configuration update or a crash of a VM
 //! it holds what it held. A stepped wall clock makes nothing fresh again: age runs on the monotonic clock.
@@ -18,28 +18,21 @@
 //!
 //! **Not promised**: that what fits is stored. Two workers that store the same at once keep one of both.
 
-pub mod assume;
-pub mod conditional;
+pub mod background;
 pub mod config;
-pub mod directives;
-pub mod field;
 pub mod fill;
 mod filter;
-pub mod freshness;
-pub mod index;
+pub mod http;
 pub mod key;
 mod meters;
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;
+pub mod operations;
 pub mod policy;
-pub mod reference;
 pub mod reply;
-pub mod request;
-pub mod response;
 pub mod signals;
 pub mod store;
-pub mod stored;
-pub mod vary;
+pub mod warming;
 
 pub use config::Config;
 pub use filter::{ResponseCache, Stream};

@@ -4,11 +4,11 @@ use kit::Host;
 use kit::meter::{Counter, Gauge};
 
 use crate::config::Rule;
-use crate::index::Changed;
 use crate::signals::{
     BYTES, Decision, ENTRIES, EVICTIONS, Eviction, INVALIDATIONS, NO_RULE, REFUSED, REQUESTS,
     Refusal, STORED,
 };
+use crate::store::index::Changed;
 
 /// Every metric of the filter, defined once: 8 for each rule, 8 for none, and 25 more.
 #[derive(Debug)]

@@ -2,17 +2,24 @@
 //!
 //! **Source**: RFC 9111 sections 4 (using a stored response), 5.2.1 (request directives), 3 (storing), 3.5 (Authorization).
 
+pub mod assume;
+pub mod reuse;
+pub mod storing;
+pub mod terms;
+
 use kit::Nanos;
 use kit::headers::Headers;
 
-use crate::assume::Assumptions;
-use crate::directives::Delta;
-use crate::freshness::{Arrival, Freshness};
-use crate::request::Request;
-use crate::response::Response;
+use assume::Assumptions;
+use terms::Basis;
+
+use crate::http::directives::Delta;
+use crate::http::freshness::{Arrival, Freshness};
+use crate::http::request::Request;
+use crate::http::response::Response;
 use crate::signals::{Decision, Refusal};
 use crate::store::Found;
-use crate::stored::Stored;
+use crate::store::stored::Stored;
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +46,7 @@ pub fn decide(
         match find() {
             Found::Fresh(stored)
                 if satisfies(request, &stored, now)
-                    && (!stored.assumed || assumptions.cover(headers)) =>
+                    && (stored.basis != Basis::Assumed || assumptions.cover(headers)) =>
             {
                 return Verdict::Serve(stored);
             }
@@ -57,8 +64,8 @@ pub fn decide(
 pub struct Leave {
     /// How long it is fresh.
     pub freshness: Freshness,
-    /// The origin states no lifetime, this one is assumed.
-    pub assumed: bool,
+    /// Whose word that is.
+    pub basis: Basis,
 }
 
 /// What forbids to store this response to this request, whenever it came: the part of [`judge`] that needs no clock.
@@ -84,10 +91,10 @@ pub fn judge(
         return Err(refusal);
     }
     match response.judge(request.authorized, arrival) {
-        Ok(freshness) => Ok(Leave { freshness, assumed: false }),
+        Ok(freshness) => Ok(Leave { freshness, basis: Basis::Stated }),
         Err(Refusal::NoLifetime) => {
             let freshness = response.assume(assumptions, arrival)?;
-            let leave = Leave { freshness, assumed: true };
+            let leave = Leave { freshness, basis: Basis::Assumed };
             if assumptions.cover(headers) { Ok(leave) } else { Err(Refusal::NotPlain) }
         }
         Err(refusal) => Err(refusal),

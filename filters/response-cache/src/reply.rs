@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use kit::headers::Headers;
 use kit::{Nanos, Reply};
 
-use crate::conditional::{belongs_in_304, is_current};
+use crate::http::conditional::{belongs_in_304, is_current};
 use crate::signals::{
     CACHE_NAME, DETAILS_HIT, DETAILS_NOT_MODIFIED, DETAILS_ONLY_IF_CACHED, Decision, Refusal,
 };
-use crate::stored::Stored;
+use crate::store::stored::Stored;
 
 /// What Envoy changes in an answer of a filter, and is changed back when the answer passes the response callbacks:
 /// it adds a `content-type` to a body that has none, and removes that of an empty one.

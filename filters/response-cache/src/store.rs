@@ -9,6 +9,12 @@
 //!
 //! **Memory**: see [`Geometry`].
 
+pub mod flights;
+pub mod index;
+pub mod local;
+pub mod purges;
+pub mod stored;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -18,10 +24,10 @@ use kit::headers::Headers;
 use kit::shared::{Change, UpdateError, update};
 use kit::{Host, Nanos};
 
-use crate::index::{Bucket, Changed, Limits, WAYS, Way, ways_of};
+use crate::http::vary;
 use crate::signals::Refusal;
-use crate::stored::Stored;
-use crate::vary;
+use crate::store::index::{Bucket, Changed, Limits, WAYS, Way, ways_of};
+use crate::store::stored::Stored;
 
 /// How many sets of field names a worker remembers by their tag; others are read from a slot when needed.
 const MAX_KNOWN_NAMES: usize = 64;

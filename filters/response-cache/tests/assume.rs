@@ -9,9 +9,9 @@ use kit::headers::Headers;
 use kit::units::Ratio;
 use play::{Run, T0, count, field, worker};
 use weir_response_cache::ResponseCache;
-use weir_response_cache::assume::{Assumptions, COMPARED, Heuristic};
-use weir_response_cache::freshness::{Arrival, Dated};
-use weir_response_cache::response::Response;
+use weir_response_cache::http::freshness::{Arrival, Dated};
+use weir_response_cache::http::response::Response;
+use weir_response_cache::policy::assume::{Assumptions, COMPARED, Heuristic};
 use weir_response_cache::signals::Refusal;
 
 #[cfg(target_arch = "wasm32")]

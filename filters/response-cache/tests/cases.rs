@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 use kit::Nanos;
-use weir_response_cache::directives::{Delta, RequestDirectives, ResponseDirectives, seconds};
-use weir_response_cache::field::date;
-use weir_response_cache::freshness::{
+use weir_response_cache::http::directives::{
+    Delta, RequestDirectives, ResponseDirectives, seconds,
+};
+use weir_response_cache::http::field::date;
+use weir_response_cache::http::freshness::{
     Arrival, Dated, Freshness, Stated, age_value, initial_age, lifetime,
 };
 

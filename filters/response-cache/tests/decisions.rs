@@ -3,14 +3,14 @@
 
 use kit::Nanos;
 use kit::headers::Headers;
-use weir_response_cache::conditional::is_current;
-use weir_response_cache::freshness::Arrival;
+use weir_response_cache::http::conditional::is_current;
+use weir_response_cache::http::freshness::Arrival;
+use weir_response_cache::http::reference::resolve;
+use weir_response_cache::http::request::{Request, Treatment};
+use weir_response_cache::http::response::Response;
+use weir_response_cache::http::vary::{Vary, variant_bytes};
 use weir_response_cache::key::primary;
-use weir_response_cache::reference::resolve;
-use weir_response_cache::request::{Request, Treatment};
-use weir_response_cache::response::Response;
 use weir_response_cache::signals::{Decision, Refusal};
-use weir_response_cache::vary::{Vary, variant_bytes};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -8,17 +8,20 @@ use kit::hash::Secret;
 use kit::headers::Headers;
 use kit::units::Ratio;
 use proptest::prelude::*;
-use weir_response_cache::assume::{Assumptions, Heuristic};
-use weir_response_cache::directives::{Delta, Directives, RequestDirectives, ResponseDirectives};
-use weir_response_cache::freshness::{Arrival, Dated, Freshness};
-use weir_response_cache::index::{BUCKET_SIZE, Bucket, Limits, WAYS, Way};
+use weir_response_cache::http::directives::{
+    Delta, Directives, RequestDirectives, ResponseDirectives,
+};
+use weir_response_cache::http::freshness::{Arrival, Dated, Freshness};
+use weir_response_cache::http::reference::resolve;
+use weir_response_cache::http::response::Response;
+use weir_response_cache::http::vary::{names_bytes, read_names, variant_bytes};
 use weir_response_cache::key::{primary, split};
+use weir_response_cache::policy::assume::{Assumptions, Heuristic};
 use weir_response_cache::policy::judge;
-use weir_response_cache::reference::resolve;
-use weir_response_cache::response::Response;
+use weir_response_cache::policy::terms::Basis;
+use weir_response_cache::store::index::{BUCKET_SIZE, Bucket, Limits, WAYS, Way};
+use weir_response_cache::store::stored::Stored;
 use weir_response_cache::store::{Found, Geometry, Store};
-use weir_response_cache::stored::Stored;
-use weir_response_cache::vary::{names_bytes, read_names, variant_bytes};
 
 fn way() -> impl Strategy<Value = Way> {
     (1..12_u8, 0..3_u64, any::<u64>(), 0..1_000_u64, 0..1_000_u64, 1..600_u32).prop_map(
@@ -55,7 +58,7 @@ fn stored() -> impl Strategy<Value = Stored> {
                 body,
                 [generation, received, initial_age, lifetime],
                 status,
-                [for_authorized, assumed],
+                [for_authorized, validate],
             )| Stored {
                 generation,
                 key,
@@ -65,10 +68,11 @@ fn stored() -> impl Strategy<Value = Stored> {
                 initial_age,
                 lifetime,
                 for_authorized,
-                assumed,
+                validate,
                 status,
                 fields,
                 body,
+                ..Stored::default()
             },
         )
 }
@@ -117,7 +121,7 @@ proptest! {
             let pairs: Vec<_> = lines.iter().map(|line| (name, line)).collect();
             let headers = Headers::new(&pairs);
             let _ = Response::read(&headers);
-            let _ = weir_response_cache::request::Request::read(&headers);
+            let _ = weir_response_cache::http::request::Request::read(&headers);
         }
     }
 
@@ -170,9 +174,9 @@ proptest! {
         let heuristic = Heuristic { fraction: Ratio::ONE, max: Nanos::DAY };
         let assumptions = Assumptions { heuristic: Some(heuristic), default_ttl: Some(Nanos::DAY), with_query: true };
         let arrival = Arrival { asked: Nanos::ZERO, received: Nanos::ZERO, wall: 800_000_000 };
-        let request = weir_response_cache::request::Request::default();
+        let request = weir_response_cache::http::request::Request::default();
         let leave = judge(&request, &Headers::default(), &response, &assumptions, arrival);
-        prop_assert!(leave.is_err() || leave.is_ok_and(|leave| !leave.assumed));
+        prop_assert!(leave.is_err() || leave.is_ok_and(|leave| leave.basis == Basis::Stated));
     }
 
     /// Whatever a response names, no other origin's entries go; and a URI that is sent as it is means itself.
@@ -210,9 +214,9 @@ proptest! {
         let host = FakeHost::default();
         let (store, _) = Store::open(&host, "p", Geometry { n_buckets: 2, bucket_bytes: 4_096, max_variants: 4 });
         let response = Stored {
-            generation: 0, key: b"k".to_vec(), names: vec![], variant: vec![], received: Nanos::from_secs(100).0,
+            key: b"k".to_vec(), received: Nanos::from_secs(100).0,
             initial_age: Nanos::from_secs(initial_age).0, lifetime: Nanos::from_secs(lifetime).0,
-            for_authorized: false, assumed: false, status: 200, fields: vec![], body: vec![],
+            status: 200, ..Stored::default()
         };
         store.put(&host, response, Nanos(1), Nanos::from_secs(100)).unwrap();
         let found = store.find(&host, b"k", b"", &Headers::default(), Nanos::from_secs(at));
@@ -297,8 +301,8 @@ proptest! {
         let (store, _) = Store::open(&host, "p", geometry);
         for (key, size, lifetime) in puts {
             let response = Stored {
-                generation: 0, key: vec![key], names: vec![], variant: vec![], received: 5, initial_age: 0,
-                lifetime: Nanos::from_secs(lifetime).0, for_authorized: false, assumed: false, status: 200, fields: vec![], body: vec![0; size],
+                key: vec![key], received: 5, lifetime: Nanos::from_secs(lifetime).0, status: 200,
+                body: vec![0; size], ..Stored::default()
             };
             store.put(&host, response, Nanos(1), Nanos(5)).unwrap();
             prop_assert!(host.shared_bytes() <= 2 * (8_000 + BUCKET_SIZE) + 16 + 4);

@@ -11,8 +11,8 @@ use kit::headers::Headers;
 use kit::meter::{Kind, Meter, MetricId};
 use kit::shared::{SetError, SharedData, Versioned};
 use kit::{Host, Nanos};
+use weir_response_cache::store::stored::Stored;
 use weir_response_cache::store::{Found, Geometry, Store};
-use weir_response_cache::stored::Stored;
 
 use shelf::{ONE_BUCKET, T0, open, response};
 

@@ -8,8 +8,8 @@ use kit::fake::FakeHost;
 use kit::headers::Headers;
 use kit::shared::SharedData;
 use weir_response_cache::signals::{Eviction, Refusal};
+use weir_response_cache::store::stored::Stored;
 use weir_response_cache::store::{Found, Geometry, Opened, Store};
-use weir_response_cache::stored::Stored;
 
 use shelf::{ONE_BUCKET, T0, open, response};
 

@@ -4,8 +4,8 @@
 use kit::Nanos;
 use kit::fake::FakeHost;
 use kit::headers::Headers;
+use weir_response_cache::store::stored::Stored;
 use weir_response_cache::store::{Geometry, Opened, Store};
-use weir_response_cache::stored::Stored;
 
 pub const ONE_BUCKET: Geometry = Geometry { n_buckets: 1, bucket_bytes: 10_000, max_variants: 8 };
 pub const T0: Nanos = Nanos::from_secs(100);
@@ -19,17 +19,12 @@ pub fn open(geometry: Geometry) -> (FakeHost, Store) {
 
 pub fn response(key: &str, lifetime: u64, size: usize) -> Stored {
     Stored {
-        generation: 0,
         key: key.into(),
-        names: Vec::new(),
-        variant: Vec::new(),
         received: T0.0,
-        initial_age: 0,
         lifetime: Nanos::from_secs(lifetime).0,
-        for_authorized: false,
-        assumed: false,
         status: 200,
         fields: Headers::default().as_pairs().to_vec(),
         body: vec![b'x'; size],
+        ..Stored::default()
     }
 }

@@ -12,7 +12,7 @@
 
 use std::borrow::Cow;
 
-use crate::field::is_token;
+use crate::http::field::is_token;
 
 /// The greatest number of seconds that is told apart (RFC 9111, 1.2.2): 2^31, some 68 years.
 pub const MAX_SECONDS: u64 = 2_147_483_648;

@@ -9,8 +9,8 @@
 //! ```
 //! use kit::Nanos;
 //! use kit::units::Ratio;
-//! use weir_response_cache::assume::{Assumptions, Heuristic};
-//! use weir_response_cache::freshness::Dated;
+//! use weir_response_cache::policy::assume::{Assumptions, Heuristic};
+//! use weir_response_cache::http::freshness::Dated;
 //!
 //! let tenth = Heuristic { fraction: Ratio::from_percent(10), max: Nanos::HOUR };
 //! let assumptions = Assumptions { heuristic: Some(tenth), ..Assumptions::default() };
@@ -24,7 +24,7 @@ use kit::Nanos;
 use kit::headers::Headers;
 use kit::units::Ratio;
 
-use crate::freshness::Dated;
+use crate::http::freshness::Dated;
 
 /// Lifetimes for responses that state none; none of them by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

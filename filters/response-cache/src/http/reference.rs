@@ -6,7 +6,7 @@
 //!
 //! **Source**: RFC 9111 section 4.4; RFC 3986 sections 5.2.2 to 5.2.4 (resolution), 5.4 (examples).
 
-use crate::field::trim;
+use crate::http::field::trim;
 use crate::key;
 
 /// The key of what `reference` means for the request with the key `base`; `None` if it is not of the same origin.

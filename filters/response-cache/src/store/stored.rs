@@ -9,35 +9,55 @@ use kit::headers::Headers;
 use kit::{Nanos, record};
 use serde::{Deserialize, Serialize};
 
-use crate::freshness::Freshness;
+use crate::http::freshness::Freshness;
+use crate::policy::terms::{Basis, Grace};
 
 /// Changes with the fields of [`Stored`].
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Everything that is kept of one response.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// What the index calls this writing of the slot.
     pub generation: u64,
-    /// The primary key.
+    /// The whole primary key: [`crate::key::Key::whole`].
     #[serde(with = "serde_bytes")]
     pub key: Vec<u8>,
-    /// What it varies on: [`crate::vary::names_bytes`].
+    /// The URI that was asked for, as `scheme://host/path?query`: for patterns and for people, never compared.
+    #[serde(with = "serde_bytes")]
+    pub uri: Vec<u8>,
+    /// What it varies on: [`crate::http::vary::names_bytes`].
     #[serde(with = "serde_bytes")]
     pub names: Vec<u8>,
-    /// The values that its request had for these: [`crate::vary::variant_bytes`].
+    /// The values that its request had for these: [`crate::http::vary::variant_bytes`].
     #[serde(with = "serde_bytes")]
     pub variant: Vec<u8>,
+    /// When its request was forwarded, in nanoseconds of the monotonic clock: what was purged since is not in it.
+    pub asked: u64,
     /// When it came, in nanoseconds of the monotonic clock.
     pub received: u64,
     /// How old it was then, in nanoseconds.
     pub initial_age: u64,
     /// How old it may become, in nanoseconds.
     pub lifetime: u64,
+    /// How long after that it may be served while it is refreshed, in nanoseconds.
+    pub stale_while_revalidate: u64,
+    /// How long after its lifetime it may be served when the origin fails, in nanoseconds.
+    pub stale_if_error: u64,
+    /// How long after its lifetime it is kept to be validated, in nanoseconds.
+    pub keep: u64,
     /// It may answer authorised requests.
     pub for_authorized: bool,
-    /// Its lifetime was assumed: it answers plain requests only ([`crate::assume`]).
-    pub assumed: bool,
+    /// It may answer nobody without asking the origin first (`no-cache`).
+    pub validate: bool,
+    /// It may never be served stale (`must-revalidate`, `proxy-revalidate`, `s-maxage`).
+    pub strict: bool,
+    /// Whose word its lifetime is.
+    pub basis: Basis,
+    /// Its tags, hashed with the secret of the process.
+    pub tags: Vec<u64>,
+    /// The name of the rule under which it was stored.
+    pub rule: String,
     /// Its status.
     pub status: u16,
     /// Its header fields, in the ABI's form.
@@ -71,5 +91,14 @@ impl Stored {
     /// Its header fields.
     pub fn headers(&self) -> Headers {
         Headers::from_pairs(self.fields.clone())
+    }
+
+    /// How long it is of use after its lifetime.
+    pub const fn grace(&self) -> Grace {
+        Grace {
+            while_revalidate: Nanos(self.stale_while_revalidate),
+            if_error: Nanos(self.stale_if_error),
+            keep: Nanos(self.keep),
+        }
     }
 }

@@ -10,7 +10,7 @@
 use kit::headers::Headers;
 use std::rc::Rc;
 
-use crate::field::{is_token, members, trim};
+use crate::http::field::{is_token, members, trim};
 
 /// How many fields a response may vary on; one that names more is not stored.
 pub const MAX_NAMES: usize = 16;

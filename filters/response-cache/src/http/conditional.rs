@@ -7,7 +7,7 @@
 
 use kit::headers::Headers;
 
-use crate::field::{date, trim};
+use crate::http::field::{date, trim};
 
 /// Whether the client's copy is current, so that 304 is the answer.
 ///

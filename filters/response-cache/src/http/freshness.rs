@@ -1,12 +1,12 @@
 //! How long a response stays fresh, and how old it is.
 //!
-//! Only lifetimes that the origin states count here; [`crate::assume`] has those that it does not state.
+//! Only lifetimes that the origin states count here; [`crate::policy::assume`] has those that it does not state.
 //! Resident time runs on the monotonic clock, so that a stepped wall clock makes nothing fresh again;
 //! the wall clock is read once, when the response arrives, to compare it with the response's `Date`.
 //!
 //! ```
 //! use kit::Nanos;
-//! use weir_response_cache::freshness::{Arrival, Dated, initial_age};
+//! use weir_response_cache::http::freshness::{Arrival, Dated, initial_age};
 //!
 //! // Sent by the origin at 1,000 s, announced as 7 s old, asked for at 5 s and here at 6 s.
 //! let arrival = Arrival { asked: Nanos::from_secs(5), received: Nanos::from_secs(6), wall: 1_002 };
@@ -17,8 +17,8 @@
 
 use kit::Nanos;
 
-use crate::directives::{Delta, ResponseDirectives};
-use crate::field;
+use crate::http::directives::{Delta, ResponseDirectives};
+use crate::http::field;
 
 /// A header field that holds one date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -93,7 +93,7 @@ pub fn lifetime(
 /// The first member of an `Age` field, in seconds; one that is no number is ignored (5.1).
 pub fn age_value(line: &[u8]) -> Option<u64> {
     let first = line.split(|byte| *byte == b',').next()?;
-    crate::directives::seconds(field::trim(first))
+    crate::http::directives::seconds(field::trim(first))
 }
 
 /// How old a response was when it came: the `corrected_initial_age` of 4.2.3.

@@ -8,13 +8,13 @@
 use kit::Nanos;
 use kit::headers::{Headers, encode_pairs};
 
-use crate::assume::{Assumptions, is_heuristically_cacheable};
-use crate::directives::{ResponseDirectives, seconds};
-use crate::field::{members, print_date, trim};
-use crate::freshness::{self, Arrival, Dated, Freshness, Stated};
-use crate::request::{asks_no_cache, is_grpc};
+use crate::http::directives::{ResponseDirectives, seconds};
+use crate::http::field::{members, print_date, trim};
+use crate::http::freshness::{self, Arrival, Dated, Freshness, Stated};
+use crate::http::request::{asks_no_cache, is_grpc};
+use crate::http::vary::Vary;
+use crate::policy::assume::{Assumptions, is_heuristically_cacheable};
 use crate::signals::Refusal;
-use crate::vary::Vary;
 
 /// The facts of one response, read in one pass over its headers.
 #[derive(Debug, Clone, Default)]

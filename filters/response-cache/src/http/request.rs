@@ -5,7 +5,7 @@
 
 use kit::headers::Headers;
 
-use crate::directives::RequestDirectives;
+use crate::http::directives::RequestDirectives;
 use crate::key;
 use crate::signals::Decision;
 
@@ -121,5 +121,5 @@ const fn method(name: &[u8]) -> Method {
 
 /// Whether a `Pragma` has the one member that means something.
 pub fn asks_no_cache(pragma: &[u8]) -> bool {
-    crate::field::members(pragma).any(|member| member.eq_ignore_ascii_case(b"no-cache"))
+    crate::http::field::members(pragma).any(|member| member.eq_ignore_ascii_case(b"no-cache"))
 }

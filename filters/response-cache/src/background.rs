@@ -1,0 +1,1 @@
+//! Requests that the cache makes by itself, through Envoy, to this very filter.

@@ -1,0 +1,1 @@
+//! Parts of a stored response (RFC 9110, 14).

@@ -1,0 +1,1 @@
+//! No-Vary-Search: which differences of a query do not matter.

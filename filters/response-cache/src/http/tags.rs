@@ -1,0 +1,1 @@
+//! Names under which an origin lets responses be purged.

@@ -1,0 +1,1 @@
+//! Cache-Control for some caches only (RFC 9213), read as structured fields.

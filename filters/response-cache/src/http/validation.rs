@@ -1,0 +1,1 @@
+//! Asking the origin whether a stored response is still good, and what its answer changes.

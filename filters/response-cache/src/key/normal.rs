@@ -1,0 +1,1 @@
+//! Header values that mean the same, written the same way.

@@ -1,0 +1,1 @@
+//! What of a query belongs to the key.

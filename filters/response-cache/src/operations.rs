@@ -1,0 +1,1 @@
+//! The operations endpoints of the cache: purge, explain, statistics, warming.

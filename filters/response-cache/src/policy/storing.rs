@@ -1,0 +1,1 @@
+//! May this response be stored, on which terms, and for how long?

@@ -1,0 +1,1 @@
+//! Requests under way for one key: one goes to the origin, the others wait for it.

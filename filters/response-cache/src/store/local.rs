@@ -1,0 +1,1 @@
+//! The first level: hot objects in the memory of one worker.

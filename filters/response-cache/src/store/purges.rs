@@ -1,0 +1,1 @@
+//! What was purged, by tag, pattern or altogether, known to all workers at once.

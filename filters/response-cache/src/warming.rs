@@ -1,0 +1,1 @@
+//! URLs that are fetched before anybody asks for them.
