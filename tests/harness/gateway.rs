@@ -35,6 +35,7 @@ pub struct Setup {
     buffer_limit: Option<u32>,
     takes_upgrades: bool,
     is_static: bool,
+    has_way_back: bool,
     before: Vec<Value>,
     behind: Vec<Value>,
 }
@@ -54,6 +55,7 @@ impl Setup {
             buffer_limit: None,
             takes_upgrades: false,
             is_static: false,
+            has_way_back: false,
             before: Vec::new(),
             behind: Vec::new(),
         }
@@ -97,6 +99,12 @@ impl Setup {
     #[must_use]
     pub fn fixed(self) -> Self {
         Self { is_static: true, ..self }
+    }
+
+    /// With a cluster `background` that leads back to a second listener of the same filters and routes.
+    #[must_use]
+    pub fn way_back(self) -> Self {
+        Self { has_way_back: true, ..self }
     }
 
     /// With this filter of Envoy in front of ours, behind those that are there already.
@@ -194,22 +202,31 @@ impl Setup {
         if self.takes_upgrades {
             manager["upgrade_configs"] = json!([{"upgrade_type": "websocket"}]);
         }
-        let mut listener = json!({
-            "name": "front",
-            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
-            "filter_chains": [{"filters": [{
-                "name": "envoy.filters.network.http_connection_manager", "typed_config": manager,
-            }]}],
-        });
-        if let Some(limit) = self.buffer_limit {
-            listener["per_connection_buffer_limit_bytes"] = json!(limit);
+        let listener = |name: &str, address: Value| {
+            let mut listener = json!({
+                "name": name,
+                "address": address,
+                "filter_chains": [{"filters": [{
+                    "name": "envoy.filters.network.http_connection_manager", "typed_config": manager,
+                }]}],
+            });
+            if let Some(limit) = self.buffer_limit {
+                listener["per_connection_buffer_limit_bytes"] = json!(limit);
+            }
+            listener
+        };
+        let front = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
+        let mut listeners = vec![listener("front", front)];
+        let back = json!({"pipe": {"path": dir.join("back.sock")}});
+        if self.has_way_back {
+            listeners.push(listener("back", back.clone()));
         }
         let address =
             json!({"address": self.upstream.ip().to_string(), "port_value": self.upstream.port()});
         json!({
             "node": {"id": "test", "cluster": "test"},
             "stats_config": stats_config(),
-            "static_resources": {"listeners": [listener], "clusters": [{
+            "static_resources": {"listeners": listeners, "clusters": [{
                 "name": "upstream",
                 "connect_timeout": "1s",
                 "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [{
@@ -218,6 +235,11 @@ impl Setup {
             }, {
                 // For routes to a service that has no instance.
                 "name": "deserted", "load_assignment": {"cluster_name": "deserted"},
+            }, {
+                "name": "background",
+                "load_assignment": {"cluster_name": "background", "endpoints": [{"lb_endpoints": [{
+                    "endpoint": {"address": back},
+                }]}]},
             }]},
         })
     }
