@@ -9,6 +9,9 @@ use crate::policy::assume::{Assumptions, Heuristic};
 use crate::store::Geometry;
 use crate::store::index::{BUCKET_SIZE, WAYS};
 
+/// Bytes of the first level of each worker.
+const LOCAL_BYTES: u64 = 8 << 20;
+
 /// What the filter does, for whom, and with how much memory.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -126,6 +129,7 @@ impl Config {
             n_buckets,
             bucket_bytes: self.max_bytes.0.checked_div(u64::from(n_buckets)).unwrap_or(0),
             max_variants: self.max_variants,
+            local_bytes: LOCAL_BYTES,
         }
     }
 

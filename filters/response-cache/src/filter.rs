@@ -101,7 +101,7 @@ impl Filter for ResponseCache {
         };
         let (decision, flow) = match verdict {
             Verdict::Serve(stored) => {
-                let reply = reply::hit(*stored, &headers, x.now(), self.config.cache_status);
+                let reply = reply::hit(&stored, &headers, x.now(), self.config.cache_status);
                 if let Some(mend) = reply::mend(&reply) {
                     *stream = Stream::Answered(mend);
                 }

@@ -7,6 +7,8 @@ pub mod reuse;
 pub mod storing;
 pub mod terms;
 
+use std::rc::Rc;
+
 use kit::Nanos;
 use kit::headers::Headers;
 
@@ -25,7 +27,7 @@ use crate::store::stored::Stored;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It is answered with this.
-    Serve(Box<Stored>),
+    Serve(Rc<Stored>),
     /// It goes to the upstream, for this reason.
     Forward(Decision),
     /// It is answered with 504: nothing usable is stored, and nothing else was wanted.
@@ -44,16 +46,16 @@ pub fn decide(
         Decision::Request
     } else {
         match find() {
-            Found::Fresh(stored)
-                if satisfies(request, &stored, now)
-                    && (stored.basis != Basis::Assumed || assumptions.cover(headers)) =>
+            Found::Entry(entry) if entry.stored.freshness().left(now).is_zero() => Decision::Stale,
+            Found::Entry(entry)
+                if satisfies(request, &entry.stored, now)
+                    && (entry.stored.basis != Basis::Assumed || assumptions.cover(headers)) =>
             {
-                return Verdict::Serve(stored);
+                return Verdict::Serve(entry.stored);
             }
-            Found::Fresh(_) => Decision::Request,
+            Found::Entry(_) => Decision::Request,
             Found::Nothing => Decision::Miss,
             Found::OtherVariant => Decision::VaryMiss,
-            Found::Stale => Decision::Stale,
         }
     };
     if request.directives.only_if_cached { Verdict::Refuse } else { Verdict::Forward(reason) }

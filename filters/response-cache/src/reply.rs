@@ -38,9 +38,9 @@ pub fn mend(reply: &Reply) -> Option<Mend> {
 ///
 /// Fields come as they were stored, then `Age` and `Cache-Status`.
 /// The body goes along for HEAD too: Envoy then sends its length and not the body.
-pub fn hit(stored: Stored, request: &Headers, now: Nanos, cache_status: bool) -> Reply {
+pub fn hit(stored: &Stored, request: &Headers, now: Nanos, cache_status: bool) -> Reply {
     let freshness = stored.freshness();
-    let fields = Headers::from_pairs(stored.fields);
+    let fields = stored.headers();
     let succeeded = (200..300).contains(&stored.status);
     let not_modified = succeeded && is_current(request, &fields);
     let has_etag = fields.get("etag").is_some();
@@ -60,7 +60,7 @@ pub fn hit(stored: Stored, request: &Headers, now: Nanos, cache_status: bool) ->
     Reply {
         status: if not_modified { 304 } else { stored.status },
         headers,
-        body: if not_modified { Vec::new() } else { stored.body },
+        body: if not_modified { Vec::new() } else { stored.body.clone() },
         details: if not_modified { DETAILS_NOT_MODIFIED } else { DETAILS_HIT },
         grpc_status: None,
         grpc_message: None,

@@ -11,6 +11,7 @@
 
 pub mod flights;
 pub mod index;
+pub mod listing;
 pub mod local;
 pub mod purges;
 pub mod stored;
@@ -27,6 +28,7 @@ use kit::{Host, Nanos};
 use crate::http::vary;
 use crate::signals::Refusal;
 use crate::store::index::{Bucket, Changed, Limits, WAYS, Way, ways_of};
+use crate::store::local::Local;
 use crate::store::stored::Stored;
 
 /// How many sets of field names a worker remembers by their tag; others are read from a slot when needed.
@@ -41,6 +43,8 @@ pub struct Geometry {
     pub bucket_bytes: u64,
     /// Variants of one URI.
     pub max_variants: usize,
+    /// Bytes that the first level of each worker may take; zero for none.
+    pub local_bytes: u64,
 }
 
 /// One worker's view of the store.
@@ -50,6 +54,7 @@ pub struct Store {
     geometry: Geometry,
     secret: Secret,
     known_names: RefCell<BTreeMap<u64, Rc<[String]>>>,
+    local: Local,
 }
 
 /// What is stored for a request.
@@ -57,12 +62,27 @@ pub struct Store {
 pub enum Found {
     /// Nothing for this URI.
     Nothing,
-    /// Something for this URI, for requests of other header values.
+    /// Something for this URI, but not for requests of these header values, or its slot holds something else.
     OtherVariant,
-    /// A response that is no longer fresh.
-    Stale,
-    /// A fresh response, compared with the request in whole.
-    Fresh(Box<Stored>),
+    /// A response, compared with the request in whole; fresh or stale.
+    Entry(Entry),
+}
+
+/// A stored response and where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The response.
+    pub stored: Rc<Stored>,
+    /// Where the index names it.
+    pub place: Place,
+}
+
+/// One writing of one slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    bucket: u32,
+    way: usize,
+    generation: u64,
 }
 
 impl Store {
@@ -76,6 +96,7 @@ impl Store {
             geometry,
             secret: Secret::of_process(host),
             known_names: RefCell::default(),
+            local: Local::new(geometry.local_bytes),
         };
         let opened = this.prepare(host);
         (this, opened)
@@ -83,7 +104,10 @@ impl Store {
 
     /// What is stored for this request, told by its key, the cluster that it goes to, and its headers.
     ///
-    /// **Cost**: one get, and one more for a fresh response;
+    /// A response is found for as long as it is of any use ([`Stored::until`]), and after that until its place is
+    /// needed: whether it may be served is not for the store to say.
+    ///
+    /// **Cost**: one get, and one more for a response that is not in this worker's first level;
     /// one further get when this worker meets a set of `Vary` names for the first time.
     pub fn find(
         &self,
@@ -91,34 +115,52 @@ impl Store {
         key: &[u8],
         cluster: &[u8],
         request: &Headers,
-        now: Nanos,
+        _now: Nanos,
     ) -> Found {
         let tag = self.secret.tag(key);
         let bucket = tag.bucket(self.geometry.n_buckets);
         let Some(bytes) = host.shared_get(&self.bucket_name(bucket)) else { return Found::Nothing };
         let mut found = Found::Nothing;
         for (idx, way) in ways_of(&bytes.value, tag) {
-            let slot = self.slot_name(bucket, idx);
-            let Some(names) = self.names_of(host, &way, &slot) else { continue };
+            let Some(names) = self.names_of(host, bucket, idx, &way) else { continue };
             found = Found::OtherVariant;
             let variant = vary::variant_bytes(cluster, &names, request);
             if self.short_tag(&variant) != way.variant {
                 continue;
             }
-            if way.expires_at <= now {
-                return Found::Stale;
-            }
-            let stored = host.shared_get(&slot).and_then(|slot| Stored::decode(&slot.value));
-            if let Some(stored) = stored.filter(|stored| {
-                stored.generation == way.generation
-                    && stored.key == key
-                    && stored.variant == variant
-                    && !stored.freshness().left(now).is_zero()
-            }) {
-                return Found::Fresh(Box::new(stored));
+            let entry = self.entry(host, bucket, idx, &way, Keep::Yes);
+            let is_asked_for =
+                |entry: &Entry| entry.stored.key == key && entry.stored.variant == variant;
+            if let Some(entry) = entry.filter(is_asked_for) {
+                return Found::Entry(entry);
             }
         }
         found
+    }
+
+    /// The response that this way names: from the first level, or else from its slot.
+    fn entry(
+        &self,
+        host: &dyn Host,
+        bucket: u32,
+        idx: usize,
+        way: &Way,
+        keep: Keep,
+    ) -> Option<Entry> {
+        let place = Place { bucket, way: idx, generation: way.generation };
+        if let Some(stored) = self.local.get(way.generation) {
+            return Some(Entry { stored, place });
+        }
+        let slot = host.shared_get(&self.slot_name(bucket, idx))?;
+        let stored = Stored::decode(&slot.value)?;
+        if stored.generation != way.generation {
+            return None;
+        }
+        let stored = Rc::new(stored);
+        if keep == Keep::Yes {
+            self.local.put(&stored);
+        }
+        Some(Entry { stored, place })
     }
 
     /// Stores a response; `asked` is when its request was forwarded.
@@ -146,6 +188,7 @@ impl Store {
             variant: self.short_tag(&stored.variant),
             generation: stored.generation,
             expires_at: stored.freshness().expires_at(),
+            until: stored.until(),
             received: Nanos(stored.received),
             size,
         };
@@ -201,18 +244,21 @@ impl Store {
     }
 
     /// The field names that a way's response varies on.
-    fn names_of(&self, host: &dyn Host, way: &Way, slot: &str) -> Option<Rc<[String]>> {
+    fn names_of(
+        &self,
+        host: &dyn Host,
+        bucket: u32,
+        idx: usize,
+        way: &Way,
+    ) -> Option<Rc<[String]>> {
         if way.names == 0 {
             return Some(Rc::default());
         }
         if let Some(names) = self.known_names.borrow().get(&way.names) {
             return Some(Rc::clone(names));
         }
-        let stored = Stored::decode(&host.shared_get(slot)?.value)?;
-        if stored.generation != way.generation {
-            return None;
-        }
-        let names = vary::read_names(&stored.names)?;
+        let entry = self.entry(host, bucket, idx, way, Keep::No)?;
+        let names = vary::read_names(&entry.stored.names)?;
         let mut known = self.known_names.borrow_mut();
         if known.len() < MAX_KNOWN_NAMES {
             known.insert(way.names, Rc::clone(&names));
@@ -294,6 +340,15 @@ impl Store {
             log::error!("response-cache: store not prepared: {error}");
         }
     }
+}
+
+/// Whether what was read goes into the first level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// A request asks for it.
+    Yes,
+    /// It was only looked at.
+    No,
 }
 
 /// In what state a store was found.

@@ -8,7 +8,7 @@
 //! then whatever is stale soonest, which takes the stale ones first.
 //!
 //! **Shape** of a bucket: one byte version, eight bytes instant of the last invalidation,
-//! then [`WAYS`] ways of 64 bytes, all zero where free; little-endian. Other bytes count as an empty bucket.
+//! then [`WAYS`] ways of 72 bytes, all zero where free; little-endian. Other bytes count as an empty bucket.
 
 use kit::Nanos;
 use kit::hash::Tag;
@@ -18,9 +18,9 @@ use crate::signals::Eviction;
 /// Ways of a bucket: enough that the hash fills buckets evenly, few enough that a bucket is read for about 1.2 µs.
 pub const WAYS: usize = 32;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HEADER_SIZE: usize = 9;
-const WAY_SIZE: usize = 64;
+const WAY_SIZE: usize = 72;
 
 /// Bytes of a bucket that has been used.
 pub const BUCKET_SIZE: usize = HEADER_SIZE + WAYS * WAY_SIZE;
@@ -38,6 +38,8 @@ pub struct Way {
     pub generation: u64,
     /// When it is stale, monotonic.
     pub expires_at: Nanos,
+    /// When it is of no use any more, not even stale, monotonic; never before `expires_at`.
+    pub until: Nanos,
     /// When it came, monotonic.
     pub received: Nanos,
     /// Bytes of its slot.
@@ -54,6 +56,7 @@ impl Way {
         let (variant, rest) = take_u64(rest)?;
         let (generation, rest) = take_u64(rest)?;
         let (expires_at, rest) = take_u64(rest)?;
+        let (until, rest) = take_u64(rest)?;
         let (received, rest) = take_u64(rest)?;
         let (size, _spare) = rest.split_first_chunk::<4>()?;
         Some(Self {
@@ -62,6 +65,7 @@ impl Way {
             variant,
             generation,
             expires_at: Nanos(expires_at),
+            until: Nanos(until),
             received: Nanos(received),
             size: u32::from_le_bytes(*size),
         })
@@ -69,8 +73,8 @@ impl Way {
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.primary);
-        for word in [self.names, self.variant, self.generation, self.expires_at.0, self.received.0]
-        {
+        let instants = [self.expires_at.0, self.until.0, self.received.0];
+        for word in [self.names, self.variant, self.generation].into_iter().chain(instants) {
             out.extend_from_slice(&word.to_le_bytes());
         }
         out.extend_from_slice(&self.size.to_le_bytes());
@@ -231,6 +235,15 @@ impl Bucket {
             self.free(idx, &mut changed);
         }
         self.invalidated_at = self.invalidated_at.max(now);
+        changed
+    }
+
+    /// Forgets what this place holds, if it is still this writing.
+    pub fn forget(&mut self, idx: usize, generation: u64) -> Changed {
+        let mut changed = Changed::default();
+        if self.iter().any(|(at, way)| at == idx && way.generation == generation) {
+            self.free(idx, &mut changed);
+        }
         changed
     }
 

@@ -93,6 +93,11 @@ impl Stored {
         Headers::from_pairs(self.fields.clone())
     }
 
+    /// The instant from which it is of no use any more, not even stale, monotonic.
+    pub fn until(&self) -> Nanos {
+        self.freshness().expires_at().saturating_add(self.grace().longest())
+    }
+
     /// How long it is of use after its lifetime.
     pub const fn grace(&self) -> Grace {
         Grace {

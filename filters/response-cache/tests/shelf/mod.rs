@@ -7,7 +7,8 @@ use kit::headers::Headers;
 use weir_response_cache::store::stored::Stored;
 use weir_response_cache::store::{Geometry, Opened, Store};
 
-pub const ONE_BUCKET: Geometry = Geometry { n_buckets: 1, bucket_bytes: 10_000, max_variants: 8 };
+pub const ONE_BUCKET: Geometry =
+    Geometry { n_buckets: 1, bucket_bytes: 10_000, max_variants: 8, local_bytes: 0 };
 pub const T0: Nanos = Nanos::from_secs(100);
 
 pub fn open(geometry: Geometry) -> (FakeHost, Store) {
