@@ -16,6 +16,10 @@ pub const INVALIDATIONS: &str = "weir_response_cache_invalidations_total";
 pub const ENTRIES: &str = "weir_response_cache_entries";
 /// The gauge of bytes stored now.
 pub const BYTES: &str = "weir_response_cache_bytes";
+/// The gauge that moves with each purge; workers look at it, and its value means nothing.
+pub const PURGE_SEQUENCE: &str = "weir_response_cache_purge_sequence";
+/// The gauge that moves with each invalidation under keys with parts; likewise.
+pub const INVALIDATION_SEQUENCE: &str = "weir_response_cache_invalidation_sequence";
 
 /// The name under which this cache writes `Cache-Status` (RFC 9211).
 pub const CACHE_NAME: &str = "weir";
@@ -124,15 +128,17 @@ pub enum Refusal {
     FillMemory,
     /// The body is not as long as was announced.
     Incomplete,
-    /// An unsafe request changed the resource in the meantime.
+    /// An unsafe request changed the resource in the meantime, or it was purged.
     Invalidated,
+    /// More tags, or longer ones, than are kept: it could not be purged.
+    Tags,
     /// The shared store was not to be had.
     Store,
 }
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Status,
         Self::NoStore,
         Self::Private,
@@ -150,6 +156,7 @@ impl Refusal {
         Self::FillMemory,
         Self::Incomplete,
         Self::Invalidated,
+        Self::Tags,
         Self::Store,
     ];
 
@@ -173,6 +180,7 @@ impl Refusal {
             Self::FillMemory => "fill_memory",
             Self::Incomplete => "incomplete",
             Self::Invalidated => "invalidated",
+            Self::Tags => "tags",
             Self::Store => "store",
         }
     }
