@@ -56,6 +56,13 @@ impl Matcher {
         self.all.0.is_empty() && self.any.is_empty() && self.not.is_none()
     }
 
+    /// Whether all it matches are requests of somebody: it asks for a claim, or for the header `authorization`.
+    ///
+    /// For filters to which this matters when they are configured; `false` says nothing.
+    pub fn asks_who(&self) -> bool {
+        self.all.asks_who() || (!self.any.is_empty() && self.any.iter().all(AllOf::asks_who))
+    }
+
     /// What it matches, in one line for operators: `method GET and path below /api`.
     pub fn describe(&self) -> String {
         self.to_string()
@@ -97,6 +104,10 @@ impl AllOf {
 
     fn hold(&self, x: &dyn Exchange) -> bool {
         self.0.iter().all(|condition| condition.holds(x))
+    }
+
+    fn asks_who(&self) -> bool {
+        self.0.iter().any(Condition::asks_who)
     }
 }
 

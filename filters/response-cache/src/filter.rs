@@ -101,14 +101,15 @@ impl Filter for ResponseCache {
         };
         let (decision, flow) = match verdict {
             Verdict::Serve(stored) => {
-                let reply = reply::hit(&stored, &headers, x.now(), self.config.cache_status);
+                let reply =
+                    reply::hit(&stored, &headers, x.now(), self.config.cache_status.is_on());
                 if let Some(mend) = reply::mend(&reply) {
                     *stream = Stream::Answered(mend);
                 }
                 (Decision::Hit, reply.into_flow())
             }
             Verdict::Refuse => {
-                let reply = reply::only_if_cached(self.config.cache_status);
+                let reply = reply::only_if_cached(self.config.cache_status.is_on());
                 (Decision::OnlyIfCached, reply.into_flow())
             }
             Verdict::Forward(decision) => {
@@ -144,7 +145,7 @@ impl Filter for ResponseCache {
             self.invalidate(x, &forwarded);
         }
         let storing = forwarded.may_store.then(|| self.begin(x, &forwarded));
-        if self.config.cache_status {
+        if self.config.cache_status.is_on() {
             let outcome =
                 storing.as_ref().map(|begun| begun.as_ref().map(|_| ()).map_err(|why| *why));
             let value = reply::passing(forwarded.decision, outcome);
@@ -204,12 +205,12 @@ impl ResponseCache {
         };
         let now = x.now();
         let find = || self.store.find(x.host(), key, &cluster(x), headers, now);
-        (matching, policy::decide(request, headers, &rule.assumptions, now, find))
+        (matching, policy::decide(request, headers, &rule.terms.assumptions, now, find))
     }
 
     fn assumptions(&self, rule: Option<usize>) -> Assumptions {
         let rule = rule.and_then(|idx| self.config.rules.get(idx));
-        rule.map(|rule| rule.assumptions).unwrap_or_default()
+        rule.map(|rule| rule.terms.assumptions).unwrap_or_default()
     }
 
     /// Begins to copy the response that has just come, if it may be stored.

@@ -11,6 +11,32 @@
 pub mod normal;
 pub mod query;
 
+use kit::config::Fields;
+
+/// What of a request is its key, by one rule; the whole URI by default.
+#[derive(Debug, Clone, Default)]
+pub struct KeyRule {
+    per_user: bool,
+}
+
+impl KeyRule {
+    /// Reads the object `key` of a rule.
+    pub fn read(fields: &mut Fields<'_>) -> Self {
+        fields.know(&["query", "headers", "cookies", "claims", "user", "on_missing_user"]);
+        Self { per_user: fields.has("user") }
+    }
+
+    /// What it is, for operators.
+    pub fn describe(&self) -> String {
+        if self.per_user { "the URI and the user".to_owned() } else { "the URI".to_owned() }
+    }
+
+    /// Whether the key tells users apart.
+    pub fn is_per_user(&self) -> bool {
+        self.per_user
+    }
+}
+
 /// The primary key of a request, in its two parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Key {

@@ -7,9 +7,10 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use super::fields::{Fields, MAX_TEXT, read_object, report};
-use super::kinds::{Integer, Kind, Text};
+use super::kinds::{Integer, Kind, Quantity, Text};
 use super::problems::Problems;
 use super::quote::{entries, entry_path, field_path, found};
+use crate::units::Nanos;
 
 /// Objects. `counts` is how many entries are allowed, both ends included.
 impl Fields<'_> {
@@ -158,18 +159,7 @@ impl Fields<'_> {
         name: &'static str,
         counts: RangeInclusive<usize>,
     ) -> Option<BTreeMap<String, String>> {
-        let path = self.path(name);
-        let kind = Text(0..=MAX_TEXT);
-        let mut texts = BTreeMap::new();
-        for (key, entry) in self.ask_map(name, &counts)? {
-            match kind.read(entry) {
-                Ok(text) => {
-                    texts.insert(key.clone(), text);
-                }
-                Err(wrong) => report(self.problems, &field_path(&path, key), &kind, wrong, None),
-            }
-        }
-        Some(texts)
+        self.optional_map(name, &counts, &Text(0..=MAX_TEXT))
     }
 
     /// Whole numbers in `range` by names that the operator chooses, in the order of the names.
@@ -184,18 +174,39 @@ impl Fields<'_> {
     where
         N: Copy + Display + PartialOrd + TryFrom<i128> + TryInto<i128>,
     {
+        self.optional_map(name, &counts, &Integer(range))
+    }
+
+    /// Spans of time in `range` by names that the operator chooses, in the order of the names.
+    ///
+    /// `None` if the field is absent, or no object.
+    pub fn optional_map_of_durations(
+        &mut self,
+        name: &'static str,
+        counts: RangeInclusive<usize>,
+        range: RangeInclusive<Nanos>,
+    ) -> Option<BTreeMap<String, Nanos>> {
+        self.optional_map(name, &counts, &Quantity(range))
+    }
+
+    /// Single values by name; those that are wrong are left out after recording the problem.
+    fn optional_map<K: Kind>(
+        &mut self,
+        name: &'static str,
+        counts: &RangeInclusive<usize>,
+        kind: &K,
+    ) -> Option<BTreeMap<String, K::Out>> {
         let path = self.path(name);
-        let kind = Integer(range);
-        let mut numbers = BTreeMap::new();
-        for (key, entry) in self.ask_map(name, &counts)? {
+        let mut taken = BTreeMap::new();
+        for (key, entry) in self.ask_map(name, counts)? {
             match kind.read(entry) {
-                Ok(number) => {
-                    numbers.insert(key.clone(), number);
+                Ok(out) => {
+                    taken.insert(key.clone(), out);
                 }
-                Err(wrong) => report(self.problems, &field_path(&path, key), &kind, wrong, None),
+                Err(wrong) => report(self.problems, &field_path(&path, key), kind, wrong, None),
             }
         }
-        Some(numbers)
+        Some(taken)
     }
 }
 
@@ -298,6 +309,26 @@ mod tests {
         assert_eq!(
             read(r#"{"costs": {"a": "9"}}"#),
             Err("test: costs.a: found \"9\", allowed 0 to 9; remove the quotes".to_owned())
+        );
+    }
+
+    #[test]
+    fn spans_of_time_stand_under_names_of_the_operators_choice() {
+        let read = |json: &str| {
+            load("test", json.as_bytes(), |fields| {
+                fields.optional_map_of_durations("ttl", 1..=2, Nanos::SECOND..=Nanos::HOUR)
+            })
+            .map_err(|problems| problems.lines().next().unwrap_or_default())
+        };
+        assert_eq!(read("{}"), Ok(None));
+        let both = BTreeMap::from([
+            ("2xx".to_owned(), Nanos::from_mins(5)),
+            ("404".to_owned(), Nanos::SECOND),
+        ]);
+        assert_eq!(read(r#"{"ttl": {"404": "1s", "2xx": "5m"}}"#), Ok(Some(both)));
+        assert_eq!(
+            read(r#"{"ttl": {"404": "0s"}}"#),
+            Err("test: ttl.404: found \"0s\", allowed 1s to 1h; raise it to at least 1s, zero does not mean off".to_owned())
         );
     }
 }

@@ -31,6 +31,11 @@ impl ClaimCondition {
         Some(Self { property, test, others })
     }
 
+    /// Whether a request without this claim fails it.
+    pub(super) fn asks(&self) -> bool {
+        !self.test.not
+    }
+
     pub(super) fn holds(&self, x: &dyn Exchange) -> bool {
         let property: Vec<&str> = self.property.iter().map(|part| &**part).collect();
         x.property(&property).is_some_and(|found| self.accepts(found)) != self.test.not

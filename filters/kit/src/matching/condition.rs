@@ -11,6 +11,7 @@ use super::text::TextCondition;
 use super::write_list;
 use crate::exchange::{Attribute, Exchange};
 use crate::net::{Net, client_address};
+use crate::place::Place;
 use crate::target;
 
 /// A condition: one field of the object, or one entry of those of its fields that are lists of objects.
@@ -47,6 +48,20 @@ impl Condition {
             Self::Named(..) => 5,
             Self::Source(_) => 6,
             Self::RouteMetadata(_) | Self::Claim(_) => 7,
+        }
+    }
+
+    /// Whether only requests that say who sends them satisfy it.
+    pub(super) fn asks_who(&self) -> bool {
+        match self {
+            Self::Text(text) => text.asks_for(Place::Header, "authorization"),
+            Self::Claim(claim) => claim.asks(),
+            Self::Methods(_)
+            | Self::Hosts(_)
+            | Self::Path(_)
+            | Self::Named(..)
+            | Self::Source(_)
+            | Self::RouteMetadata(_) => false,
         }
     }
 

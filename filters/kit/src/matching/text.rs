@@ -32,6 +32,11 @@ impl TextCondition {
         self.test.is_regex()
     }
 
+    /// Whether a request without a value of this name fails it.
+    pub(super) fn asks_for(&self, place: Place, name: &str) -> bool {
+        self.place == place && *self.name == *name && !self.test.not
+    }
+
     pub(super) fn holds(&self, request: &Headers) -> bool {
         self.place.any(request, &self.name, |value| self.test.accepts(value)) != self.test.not
     }
