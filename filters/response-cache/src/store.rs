@@ -108,6 +108,7 @@ impl Store {
     /// needed: whether it may be served is not for the store to say.
     ///
     /// **Cost**: one get, and one more for a response that is not in this worker's first level;
+    /// one set for each of the first few uses since the eviction last looked at it ([`index::eviction`]);
     /// one further get when this worker meets a set of `Vary` names for the first time.
     pub fn find(
         &self,
@@ -115,11 +116,12 @@ impl Store {
         key: &[u8],
         cluster: &[u8],
         request: &Headers,
-        _now: Nanos,
+        now: Nanos,
     ) -> Found {
         let tag = self.secret.tag(key);
         let bucket = tag.bucket(self.geometry.n_buckets);
-        let Some(bytes) = host.shared_get(&self.bucket_name(bucket)) else { return Found::Nothing };
+        let bucket_name = self.bucket_name(bucket);
+        let Some(mut bytes) = host.shared_get(&bucket_name) else { return Found::Nothing };
         let mut found = Found::Nothing;
         for (idx, way) in ways_of(&bytes.value, tag) {
             let Some(names) = self.names_of(host, bucket, idx, &way) else { continue };
@@ -132,6 +134,10 @@ impl Store {
             let is_asked_for =
                 |entry: &Entry| entry.stored.key == key && entry.stored.variant == variant;
             if let Some(entry) = entry.filter(is_asked_for) {
+                if now < way.until && index::mark_use(&mut bytes.value, idx) {
+                    // Another worker's change goes before: a use that is not noted is no loss.
+                    let _ = host.shared_set(&bucket_name, &bytes.value, Some(bytes.version));
+                }
                 return Found::Entry(entry);
             }
         }

@@ -201,7 +201,10 @@ fn a_miss_and_a_hit_cost_what_the_readme_says() {
     let run = Run::get(&cache, &host, "/a", &[]);
     assert_eq!(host.shared_ops(), (before.0 + 1, before.1));
     run.answer("200", MAX_AGE, b"hello");
-    let before = host.shared_ops();
-    Run::get(&cache, &host, "/a", &[]).reply();
-    assert_eq!(host.shared_ops(), (before.0 + 2, before.1));
+    // The first is not yet in the first level, and the first three uses are noted in the index.
+    for (gets, sets) in [(2, 1), (1, 1), (1, 1), (1, 0), (1, 0)] {
+        let before = host.shared_ops();
+        Run::get(&cache, &host, "/a", &[]).reply();
+        assert_eq!(host.shared_ops(), (before.0 + gets, before.1 + sets));
+    }
 }

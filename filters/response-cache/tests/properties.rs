@@ -19,7 +19,7 @@ use weir_response_cache::key::{primary, split};
 use weir_response_cache::policy::assume::{Assumptions, Heuristic};
 use weir_response_cache::policy::judge;
 use weir_response_cache::policy::terms::Basis;
-use weir_response_cache::store::index::{BUCKET_SIZE, Bucket, Limits, WAYS, Way};
+use weir_response_cache::store::index::{BUCKET_SIZE, Bucket, Limits, WAYS, Way, mark_use};
 use weir_response_cache::store::stored::Stored;
 use weir_response_cache::store::{Found, Geometry, Store};
 
@@ -288,8 +288,15 @@ proptest! {
             if let Some(idx) = changed.filled {
                 prop_assert!(bucket.iter().any(|found| found == (idx, way)));
             }
-            let written = bucket.write();
+            // A use that is noted in the bytes is the same as one that is noted in the bucket.
+            let mut written = bucket.write();
+            let used = usize::try_from(way.generation % 40).unwrap();
+            let is_there = bucket.iter().any(|(idx, _)| idx == used);
+            if is_there {
+                prop_assert_eq!(mark_use(&mut written, used), bucket.mark_use(used));
+            }
             prop_assert_eq!(written.len(), BUCKET_SIZE);
+            prop_assert_eq!(&written, &bucket.write());
             prop_assert_eq!(Bucket::read(&written), bucket.clone());
         }
     }

@@ -31,9 +31,10 @@ fn has(store: &Store, host: &FakeHost, key: &str) -> bool {
 /// What another worker does.
 type Meddle<'a> = &'a dyn Fn(&FakeHost);
 
-/// A host on which another worker comes in between: just before the first slot is written.
+/// A host on which another worker comes in between: just before the first value of this kind is written.
 struct Meddled<'a> {
     host: &'a FakeHost,
+    before: &'static str,
     meddle: RefCell<Option<Meddle<'a>>>,
 }
 
@@ -43,7 +44,7 @@ impl SharedData for Meddled<'_> {
     }
 
     fn shared_set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<(), SetError> {
-        if key.contains("/s") && !value.is_empty() {
+        if key.contains(self.before) && !value.is_empty() {
             let meddle = self.meddle.take();
             meddle.iter().for_each(|meddle| meddle(self.host));
         }
@@ -100,7 +101,7 @@ fn a_way_that_goes_to_another_meanwhile_is_served_to_nobody() {
         let meddle = |host: &FakeHost| {
             put(&store, host, response(second, 90, 4_100));
         };
-        let meddled = Meddled { host: &host, meddle: RefCell::new(Some(&meddle)) };
+        let meddled = Meddled { host: &host, before: "/t/s", meddle: RefCell::new(Some(&meddle)) };
         store.put(&meddled, response(first, 60, 4_200), T0, T0).unwrap();
         for key in ["full", first, second] {
             if let Found::Entry(found) =
@@ -131,8 +132,32 @@ fn an_invalidation_between_claim_and_slot_wins() {
     let meddle = |host: &FakeHost| {
         store.invalidate(host, b"a", T0).unwrap();
     };
-    let meddled = Meddled { host: &host, meddle: RefCell::new(Some(&meddle)) };
+    let meddled = Meddled { host: &host, before: "/t/s", meddle: RefCell::new(Some(&meddle)) };
     store.put(&meddled, response("a", 60, 100), T0, T0).unwrap();
     assert_eq!(store.find(&host, b"a", b"", &Headers::default(), T0), Found::Nothing);
     assert!(host.shared_bytes() < BUCKET_SIZE + 100, "the slot is empty");
+}
+
+/// Whatever another worker does between a look-up and the note of it in the index: that holds, and the note is lost.
+#[test]
+fn a_note_of_a_use_undoes_nothing() {
+    let later = T0.saturating_add(Nanos::SECOND);
+    let asked = later.saturating_add(Nanos::SECOND);
+    let (host, store) = open(Geometry { local_bytes: 1 << 20, ..ONE_BUCKET });
+    put(&store, &host, response("a", 60, 100));
+    let changes: [Meddle<'_>; 2] =
+        [&|host| assert_eq!(store.invalidate(host, b"a", later).unwrap().entries, -1), &|host| {
+            let changed = store.put(host, response("b", 60, 9_750), asked, T0).unwrap();
+            assert_eq!((changed.evicted.len(), changed.entries), (1, 0));
+        }];
+    for meddle in changes {
+        let meddled = Meddled { host: &host, before: "/t/b", meddle: RefCell::new(Some(meddle)) };
+        let found = store.find(&meddled, b"a", b"", &Headers::default(), T0);
+        assert!(matches!(found, Found::Entry(_)), "it was there when it was looked up");
+        assert!(meddled.meddle.borrow().is_none(), "the use was noted, or tried to");
+        assert!(!has(&store, &host, "a"), "its slot is gone, its copy in the worker is not");
+        let b = u64::from(has(&store, &host, "b"));
+        assert_eq!(store.usage(&host, T0).entries, b, "the index names what the other left in it");
+        store.put(&host, response("a", 60, 100), asked, T0).unwrap();
+    }
 }

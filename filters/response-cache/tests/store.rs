@@ -36,30 +36,64 @@ fn slot_of(host: &FakeHost, needle: &[u8]) -> String {
 }
 
 #[test]
-fn when_bytes_run_out_what_is_stale_soonest_goes() {
+fn when_bytes_run_out_the_oldest_that_was_not_used_goes() {
     let (host, store) = open(ONE_BUCKET);
-    assert_eq!(put(&store, &host, response("a", 30, 4_000), T0), []);
-    assert_eq!(put(&store, &host, response("b", 10, 4_000), T0), []);
+    assert_eq!(put(&store, &host, response("a", 10, 4_000), T0), []);
+    assert_eq!(put(&store, &host, response("b", 30, 4_000), T0), []);
+    assert!(has(&store, &host, "a"));
     assert_eq!(put(&store, &host, response("c", 20, 4_000), T0), [Eviction::Space]);
     assert!(has(&store, &host, "a") && !has(&store, &host, "b") && has(&store, &host, "c"));
-    let later = T0.saturating_add(Nanos::from_secs(25));
+    let later = T0.saturating_add(Nanos::from_secs(15));
     assert_eq!(
         put(&store, &host, response("d", 60, 9_000), later),
-        [Eviction::Expired, Eviction::Space]
+        [Eviction::Expired, Eviction::Space],
+        "what is of no use any more goes first"
     );
     assert!(host.shared_bytes() < 10_000 + BUCKET_SIZE + 100, "slots that gave way are empty");
 }
 
 #[test]
-fn when_ways_run_out_what_is_stale_soonest_goes() {
+fn when_ways_run_out_the_oldest_that_was_not_used_goes() {
     let (host, store) = open(ONE_BUCKET);
     for n in 0..32 {
-        assert_eq!(put(&store, &host, response(&format!("k{n}"), 100 + n, 1), T0), []);
+        assert_eq!(put(&store, &host, response(&format!("k{n}"), 100 - n, 1), T0), []);
     }
+    assert!(has(&store, &host, "k0"));
     assert_eq!(put(&store, &host, response("one more", 500, 1), T0), [Eviction::Space]);
-    assert!(
-        !has(&store, &host, "k0") && has(&store, &host, "k1") && has(&store, &host, "one more")
-    );
+    for (key, is_there) in [("k0", true), ("k1", false), ("k2", true), ("one more", true)] {
+        assert_eq!(has(&store, &host, key), is_there, "{key}");
+    }
+}
+
+/// A crawler that asks for everything once takes nothing from what is asked for again and again.
+#[test]
+fn a_scan_passes_by_what_is_hot() {
+    let (host, store) = open(ONE_BUCKET);
+    for n in 0..20 {
+        put(&store, &host, response(&format!("hot{n}"), 100, 1), T0);
+        assert!(has(&store, &host, &format!("hot{n}")));
+    }
+    for n in 0..1_000 {
+        put(&store, &host, response(&format!("scanned{n}"), 100, 1), T0);
+    }
+    assert!((0..20).all(|n| has(&store, &host, &format!("hot{n}"))));
+}
+
+/// What comes again soon after it failed its trial is held without another one.
+#[test]
+fn what_comes_again_is_held() {
+    let (host, store) = open(ONE_BUCKET);
+    let fill = |name: &str, n: usize| {
+        for n in 0..n {
+            put(&store, &host, response(&format!("{name}{n}"), 100, 1), T0);
+        }
+    };
+    put(&store, &host, response("again", 100, 1), T0);
+    fill("first", 40);
+    assert!(!has(&store, &host, "again"));
+    put(&store, &host, response("again", 100, 1), T0);
+    fill("second", 200);
+    assert!(has(&store, &host, "again"));
 }
 
 #[test]

@@ -3,24 +3,30 @@
 //! A bucket has [`WAYS`] ways, and each way owns one slot of the store, so that a free way is a free slot.
 //! A key's bucket is picked by a keyed hash; every bucket has the same share of the configured bytes,
 //! and because no bucket goes beyond its share the store does not go beyond the whole.
+//! What gives way is told by [`eviction`].
 //!
-//! What gives way: the way of the same variant; the oldest variant when one URI has too many;
-//! then whatever is stale soonest, which takes the stale ones first.
-//!
-//! **Shape** of a bucket: one byte version, eight bytes instant of the last invalidation,
-//! then [`WAYS`] ways of 72 bytes, all zero where free; little-endian. Other bytes count as an empty bucket.
+//! **Shape** of a bucket: one byte version, eight bytes instant of the last invalidation, [`WAYS`] words of four bytes
+//! for what failed its trial, zero where there is none, then [`WAYS`] ways of 72 bytes, all zero where free;
+//! little-endian. Other bytes count as an empty bucket.
+
+pub mod eviction;
 
 use kit::Nanos;
 use kit::hash::Tag;
 
 use crate::signals::Eviction;
+use crate::store::index::eviction::{Held, MAX_USES};
 
 /// Ways of a bucket: enough that the hash fills buckets evenly, few enough that a bucket is read for about 1.2 µs.
 pub const WAYS: usize = 32;
 
-const VERSION: u8 = 2;
-const HEADER_SIZE: usize = 9;
+const VERSION: u8 = 3;
+const FAILED_AT: usize = 9;
+const FAILED_SIZE: usize = 4;
+const HEADER_SIZE: usize = FAILED_AT + WAYS * FAILED_SIZE;
 const WAY_SIZE: usize = 72;
+/// Where in a way its uses are; then come what says whether it is on trial, and its place among the ages.
+const USES_AT: usize = 68;
 
 /// Bytes of a bucket that has been used.
 pub const BUCKET_SIZE: usize = HEADER_SIZE + WAYS * WAY_SIZE;
@@ -71,6 +77,7 @@ impl Way {
         })
     }
 
+    /// Without the last four bytes, which are the eviction's.
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.primary);
         let instants = [self.expires_at.0, self.until.0, self.received.0];
@@ -78,7 +85,6 @@ impl Way {
             out.extend_from_slice(&word.to_le_bytes());
         }
         out.extend_from_slice(&self.size.to_le_bytes());
-        out.extend_from_slice(&[0; 4]);
     }
 }
 
@@ -106,17 +112,31 @@ pub fn ways_of(bytes: &[u8], primary: Tag) -> Vec<(usize, Way)> {
     found
 }
 
+/// Notes in a bucket's bytes that this way was used; false if nothing changes by that.
+///
+/// Only the first few uses since the way was last looked at count, so a hot object is written for now and then.
+pub fn mark_use(bytes: &mut [u8], idx: usize) -> bool {
+    let way = HEADER_SIZE.saturating_add(idx.saturating_mul(WAY_SIZE));
+    let uses = bytes.get_mut(way.saturating_add(USES_AT));
+    let Some(uses) = uses.filter(|uses| **uses < MAX_USES) else { return false };
+    *uses = uses.saturating_add(1);
+    true
+}
+
 fn ways(bytes: &[u8]) -> Option<&[u8]> {
     let whole = bytes.len() == BUCKET_SIZE && bytes.first() == Some(&VERSION);
     if whole { bytes.get(HEADER_SIZE..) } else { None }
 }
 
 /// A bucket, taken apart to be changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Bucket {
     /// When something in it was last invalidated, monotonic; zero if never.
     invalidated_at: Nanos,
-    ways: Vec<Option<Way>>,
+    /// What is stored, the oldest first.
+    held: Vec<Held>,
+    /// What failed its trial lately, the oldest first.
+    failed: Vec<u32>,
 }
 
 /// What is allowed in one bucket.
@@ -156,14 +176,20 @@ impl Changed {
 impl Bucket {
     /// Reads a bucket; bytes of another shape are an empty one.
     pub fn read(bytes: &[u8]) -> Self {
-        let Some(ways) = ways(bytes) else {
-            return Self { invalidated_at: Nanos::ZERO, ways: vec![None; WAYS] };
-        };
+        let Some(ways) = ways(bytes) else { return Self::default() };
         let invalidated_at = bytes.get(1..).and_then(take_u64).map_or(0, |(at, _)| at);
-        Self {
-            invalidated_at: Nanos(invalidated_at),
-            ways: ways.chunks_exact(WAY_SIZE).map(Way::read).collect(),
-        }
+        let failed = bytes.get(FAILED_AT..HEADER_SIZE).unwrap_or_default();
+        let failed = failed
+            .chunks_exact(FAILED_SIZE)
+            .filter_map(|word| Some(u32::from_le_bytes(*word.first_chunk()?)))
+            .filter(|word| *word != 0)
+            .collect();
+        let mut held: Vec<(u8, Held)> =
+            ways.chunks_exact(WAY_SIZE).enumerate().filter_map(read_held).collect();
+        // Ages that no bucket writes, the same twice, still make an order.
+        held.sort_by_key(|(age, _)| *age);
+        let held = held.into_iter().map(|(_, held)| held).collect();
+        Self { invalidated_at: Nanos(invalidated_at), held, failed }
     }
 
     /// Writes the bucket.
@@ -171,10 +197,15 @@ impl Bucket {
         let mut out = Vec::with_capacity(BUCKET_SIZE);
         out.push(VERSION);
         out.extend_from_slice(&self.invalidated_at.0.to_le_bytes());
-        for way in &self.ways {
-            match way {
-                Some(way) => way.write(&mut out),
-                None => out.resize(out.len().saturating_add(WAY_SIZE), 0),
+        out.extend(self.failed.iter().take(WAYS).flat_map(|word| word.to_le_bytes()));
+        out.resize(HEADER_SIZE, 0);
+        for idx in 0..WAYS {
+            let found = (0_u8..).zip(&self.held).find(|(_, held)| held.idx == idx);
+            if let Some((age, held)) = found {
+                held.way.write(&mut out);
+                out.extend_from_slice(&[held.uses, u8::from(held.on_trial), age, 0]);
+            } else {
+                out.resize(out.len().saturating_add(WAY_SIZE), 0);
             }
         }
         out
@@ -187,85 +218,20 @@ impl Bucket {
         self.invalidated_at >= asked && !self.invalidated_at.is_zero()
     }
 
-    /// Finds a place for `new`, which must fit into the limits alone.
-    pub fn put(&mut self, new: Way, limits: Limits, now: Nanos) -> Changed {
-        let mut changed = Changed::default();
-        if u64::from(new.size) > limits.bytes {
-            return changed;
-        }
-        let same = |way: &Way| {
-            (way.primary, way.names, way.variant) == (new.primary, new.names, new.variant)
-        };
-        let replaced = self.position(same);
-        if let Some(idx) = replaced {
-            self.free(idx, &mut changed);
-        } else if self.iter().filter(|(_, way)| way.primary == new.primary).count()
-            >= limits.variants
-        {
-            let of_key = self.iter().filter(|(_, way)| way.primary == new.primary);
-            if let Some((idx, _)) = of_key.min_by_key(|(_, way)| way.received) {
-                self.free(idx, &mut changed);
-                changed.evicted.push(Eviction::Variants);
-            }
-        }
-        while self.bytes().saturating_add(u64::from(new.size)) > limits.bytes
-            || self.iter().count() == self.ways.len()
-        {
-            let Some((idx, way)) = self.iter().min_by_key(|(_, way)| way.expires_at) else { break };
-            let cause = if way.expires_at <= now { Eviction::Expired } else { Eviction::Space };
-            self.free(idx, &mut changed);
-            changed.evicted.push(cause);
-        }
-        let place = replaced.or_else(|| self.ways.iter().position(Option::is_none));
-        if let Some((idx, way)) = place.and_then(|idx| Some((idx, self.ways.get_mut(idx)?))) {
-            *way = Some(new);
-            changed.filled = Some(idx);
-            changed.bytes = changed.bytes.saturating_add(i64::from(new.size));
-            changed.entries = changed.entries.saturating_add(1);
-            changed.freed.retain(|freed| *freed != idx);
-        }
-        changed
-    }
-
-    /// Forgets every variant of this key, and remembers when.
-    pub fn invalidate(&mut self, primary: Tag, now: Nanos) -> Changed {
-        let mut changed = Changed::default();
-        let tag = primary.to_bytes();
-        while let Some(idx) = self.position(|way| way.primary == tag) {
-            self.free(idx, &mut changed);
-        }
-        self.invalidated_at = self.invalidated_at.max(now);
-        changed
-    }
-
-    /// Forgets what this place holds, if it is still this writing.
-    pub fn forget(&mut self, idx: usize, generation: u64) -> Changed {
-        let mut changed = Changed::default();
-        if self.iter().any(|(at, way)| at == idx && way.generation == generation) {
-            self.free(idx, &mut changed);
-        }
-        changed
-    }
-
-    /// The places in use.
+    /// The places in use, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = (usize, Way)> + '_ {
-        self.ways.iter().enumerate().filter_map(|(idx, way)| Some((idx, (*way)?)))
+        self.held.iter().map(|held| (held.idx, held.way))
     }
 
     /// Bytes of all its slots together.
     pub fn bytes(&self) -> u64 {
-        self.iter().map(|(_, way)| u64::from(way.size)).sum()
+        self.held.iter().map(|held| u64::from(held.way.size)).sum()
     }
+}
 
-    fn position(&self, matches: impl Fn(&Way) -> bool) -> Option<usize> {
-        self.iter().find(|(_, way)| matches(way)).map(|(idx, _)| idx)
-    }
-
-    fn free(&mut self, idx: usize, changed: &mut Changed) {
-        if let Some(way) = self.ways.get_mut(idx).and_then(Option::take) {
-            changed.freed.push(idx);
-            changed.bytes = changed.bytes.saturating_sub(i64::from(way.size));
-            changed.entries = changed.entries.saturating_sub(1);
-        }
-    }
+/// A way with its place and its age.
+fn read_held((idx, bytes): (usize, &[u8])) -> Option<(u8, Held)> {
+    let way = Way::read(bytes)?;
+    let [uses, on_trial, age, _spare] = *bytes.get(USES_AT..)?.first_chunk::<4>()?;
+    Some((age, Held { idx, way, uses: uses.min(MAX_USES), on_trial: on_trial != 0 }))
 }
