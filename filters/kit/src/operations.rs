@@ -7,16 +7,26 @@
 //! What an outsider learns: that something stands below the prefix, by 401 or 403, and no more.
 //! The answer is the same for paths that exist there and paths that do not, and for a wrong token and none.
 //! From a wrong address every answer is [`Denial::Source`], whatever the token: tokens cannot be tried from there.
+//!
+//! What all of these endpoints have in common is here too: the refusals ([`Refusal`], RFC 9457), strict parameters
+//! ([`parameters`]), answers as JSON ([`json`]), and the frame around an answer ([`answer`]).
 
+mod answer;
+pub mod json;
+pub mod parameters;
+mod refusal;
 mod token;
 
 use std::fmt;
 
 use crate::config::Fields;
 use crate::exchange::Exchange;
+use crate::headers::Headers;
 use crate::matching::{is_below, parse_path};
 use crate::net::{NET_FORMS, Net, client_address};
 use crate::target;
+pub use answer::{Answer, Asked, DETAILS, answer, granted};
+pub use refusal::Refusal;
 use token::TokenHash;
 
 /// Access control of operations endpoints; the default has none, so that no request is for them.
@@ -32,6 +42,20 @@ struct Guard {
     path: Box<str>,
     token: Option<TokenHash>,
     source: Option<Vec<Net>>,
+}
+
+impl Guard {
+    /// Why the request may not; `None` if it may.
+    fn denies(&self, x: &dyn Exchange, request: &Headers) -> Option<Denial> {
+        if let Some(nets) = &self.source {
+            let address = client_address(x);
+            if !address.is_some_and(|address| nets.iter().any(|net| net.contains(address))) {
+                return Some(Denial::Source);
+            }
+        }
+        let token = self.token.as_ref();
+        token.is_some_and(|token| !token.is_shown_by(request)).then_some(Denial::Token)
+    }
 }
 
 /// Whether a request is for the operations endpoints, and if so whether it may.
@@ -112,16 +136,18 @@ impl Access {
         if !is_below(&target::canonical_path(path), &guard.path) {
             return Verdict::NotOurs;
         }
-        if let Some(nets) = &guard.source {
-            let address = client_address(x);
-            if !address.is_some_and(|address| nets.iter().any(|net| net.contains(address))) {
-                return Verdict::Denied(Denial::Source);
-            }
+        match guard.denies(x, &request) {
+            Some(denial) => Verdict::Denied(denial),
+            None => Verdict::Granted,
         }
-        match &guard.token {
-            Some(token) if !token.is_shown_by(&request) => Verdict::Denied(Denial::Token),
-            Some(_) | None => Verdict::Granted,
-        }
+    }
+
+    /// Whether there are operations endpoints and the request might use them, wherever it goes:
+    /// for methods of operators on other paths.
+    ///
+    /// **Cost**: off, nothing; else the request headers, the client's address, and one SHA-256 of at most 1 KiB.
+    pub fn is_proven(&self, x: &dyn Exchange) -> bool {
+        self.0.as_ref().is_some_and(|guard| guard.denies(x, &x.request()).is_none())
     }
 
     /// What a request below the prefix asks for: the rest of its path, empty or with a slash in front.

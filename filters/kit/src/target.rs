@@ -8,6 +8,7 @@
 //! Without them `/x/../api` is not `/api` for Weir, nor for Envoy's routes, but may be for the upstream.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// Cuts a target at its first `?`: the path, and the query without that mark.
 pub fn split(target: &[u8]) -> (&[u8], &[u8]) {
@@ -73,6 +74,65 @@ pub fn host(authority: &[u8]) -> &[u8] {
         None => authority,
     };
     host.strip_suffix(b".").unwrap_or(host)
+}
+
+/// A whole `http` or `https` URL in its three parts, as a client would send them.
+///
+/// Scheme and authority in lower case, the path with its query exactly as written: nothing is decoded or resolved, since
+/// a parser that tidies a path would name another key than the request that a client sends.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Url {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// The host, with a port or without.
+    pub authority: String,
+    /// The path with its query; at least `/`.
+    pub path: String,
+}
+
+impl Url {
+    /// What a text may be, for messages.
+    pub const FORM: &'static str = "a URL such as \"https://example.com/news?page=1\"";
+    /// How to mend one, for messages.
+    pub const MEND: &'static str = "write scheme, host and path, no fragment, and anything but visible ASCII as % and two digits";
+
+    /// The longest that is read, in bytes: as many as common servers take in a request line.
+    pub const MAX_LEN: usize = 8_192;
+
+    /// Reads a URL; `None` for anything that no client could ask for: another scheme, no host, user information,
+    /// a fragment, blanks, control characters, bytes beyond ASCII.
+    ///
+    /// **Source**: RFC 9110, sections 4.2.1 to 4.2.4.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+        if text.len() > Self::MAX_LEN || !text.bytes().all(is_plain) {
+            return None;
+        }
+        let (scheme, rest) = text.split_once("://")?;
+        let scheme = scheme.to_ascii_lowercase();
+        if !matches!(scheme.as_str(), "http" | "https") {
+            return None;
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end)?;
+        let is_host =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(&byte);
+        if host(authority.as_bytes()).is_empty() || !authority.bytes().all(is_host) {
+            return None;
+        }
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        Some(Self {
+            scheme,
+            authority: authority.to_ascii_lowercase(),
+            path: format!("{slash}{path}"),
+        })
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
+    }
 }
 
 /// The names and values of a query, in order, still encoded; a name without `=` has an empty value.

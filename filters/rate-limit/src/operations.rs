@@ -21,52 +21,26 @@
 
 mod ledger;
 mod limiter;
-mod problem;
 mod render;
 
-use kit::config::{closest, quoted};
-use kit::described::{Described, Problem};
+use kit::described::Described;
 use kit::net::client_address;
-use kit::operations::{Access, Verdict};
-use kit::{Exchange, Reply, target};
+use kit::operations::parameters::{one, only};
+use kit::operations::{Access, Answer, Asked, Refusal, json};
+use kit::{Exchange, Reply};
 
 pub use ledger::{
     Client, Forgotten, Key, Ledger, LimitState, Quotas, Reset, RuleInfo, RuleState, RuleTop,
     Standing,
 };
-use problem::Refusal;
-
-/// The details of every answer of the operations endpoints in Envoy's access log.
-pub const DETAILS: &str = "weir_operations";
-
-/// What came of a request to the operations endpoints.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The answer to send.
-    pub reply: Reply,
-    /// The word for the decision record.
-    pub word: &'static str,
-    /// Lines to log: one for each rule whose counts were reset.
-    pub audit: Vec<String>,
-}
 
 /// Answers a request that is for the operations endpoints; `None` for any other. Ask in the request phase.
 ///
 /// **Cost**: as [`Access::decide`] for any other; what an operator asks for costs what the [`Ledger`] needs.
 pub fn answer(access: &Access, ledger: &dyn Ledger, x: &dyn Exchange) -> Option<Answer> {
-    match access.decide(x) {
-        Verdict::NotOurs => None,
-        Verdict::Denied(denial) => {
-            let reply = Refusal::Denied(denial).into_reply();
-            Some(Answer { reply, word: denial.word(), audit: Vec::new() })
-        }
-        Verdict::Granted => {
-            let mut audit = Vec::new();
-            let asked = Asked { access, ledger, x };
-            let reply = asked.answer(&mut audit).unwrap_or_else(Refusal::into_reply);
-            Some(Answer { reply, word: "operations", audit })
-        }
-    }
+    kit::operations::answer(access, x, |asked, audit| {
+        Endpoints { access, ledger, x }.answer(asked, audit)
+    })
 }
 
 /// What there is below the prefix.
@@ -120,28 +94,25 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// A granted request, and what it asks.
-struct Asked<'a> {
+/// What answers a granted request.
+struct Endpoints<'a> {
     access: &'a Access,
     ledger: &'a dyn Ledger,
     x: &'a dyn Exchange,
 }
 
-impl Asked<'_> {
-    fn answer(&self, audit: &mut Vec<String>) -> Result<Reply, Refusal> {
-        let endpoint = self.access.endpoint(self.x).unwrap_or_default();
-        let resource = Resource::at(&endpoint).ok_or_else(|| nothing_at(&endpoint))?;
-        let request = self.x.request();
-        let method = request.get(":method").unwrap_or_default();
+impl Endpoints<'_> {
+    fn answer(&self, asked: &Asked, audit: &mut Vec<String>) -> Result<Reply, Refusal> {
+        let Asked { prefix, endpoint, method, query } = asked;
+        let resource =
+            Resource::at(endpoint).ok_or_else(|| Refusal::nothing_at(endpoint, &ENDPOINTS))?;
         let verb =
             resource.verb(method).ok_or_else(|| Refusal::Method { allow: resource.allows() })?;
-        let (path, query) = target::split(request.get(":path").unwrap_or_default());
         let host = self.x.host();
         match (resource, verb) {
             (Resource::Index, _) => {
                 only(query, &[])?;
-                let path = target::canonical_path(path);
-                Ok(render::index(path.strip_suffix(&*endpoint).unwrap_or(&path)))
+                Ok(json::index(prefix, &render::ENDPOINTS))
             }
             (Resource::Rules, Verb::Read) => {
                 only(query, &[])?;
@@ -186,29 +157,13 @@ impl Asked<'_> {
 
     /// The parameter `rule`: a rule that there is.
     fn rule(&self, query: &[u8]) -> Result<Option<String>, Refusal> {
-        let mut named = target::query_pairs(query)
-            .filter(|(name, _)| *target::form_decoded(name) == *b"rule")
-            .map(|(_, value)| target::form_decoded(value));
-        let Some(name) = named.next() else { return Ok(None) };
-        if named.next().is_some() {
-            let what = "found a second time, allowed once; remove one of them".to_owned();
-            return Err(Refusal::Parameters(vec![Problem { parameter: "rule".to_owned(), what }]));
-        }
-        let name = String::from_utf8_lossy(&name);
+        let Some(name) = one(query, "rule")? else { return Ok(None) };
         self.known(&name)?;
-        Ok(Some(name.into_owned()))
+        Ok(Some(name))
     }
 
     fn known(&self, name: &str) -> Result<(), Refusal> {
-        let names = self.ledger.names();
-        if names.contains(&name) {
-            return Ok(());
-        }
-        let mend = match closest(name, names.iter().copied()) {
-            Some(meant) => format!("did you mean {}?", quoted(meant)),
-            None => format!("the rules are {}", names.join(", ")),
-        };
-        Err(Refusal::Unknown(format!("There is no rule {}; {mend}", quoted(name))))
+        Refusal::unless_known("rule", name, &self.ledger.names())
     }
 
     /// Why nothing could be forgotten: no rule has a key for the described request.
@@ -228,42 +183,15 @@ impl Asked<'_> {
         let by = client_address(self.x);
         audit.extend(resets.iter().map(|reset| reset.audit(by)));
         if resets.iter().any(|reset| reset.forgotten.is_err()) {
-            Err(Refusal::Failed(resets))
+            let detail = "Some counts were not reset; try again.";
+            Err(Refusal::Failed { detail, done: Some(("reset", render::reset_list(&resets))) })
         } else {
             Ok(render::resets(&resets))
         }
     }
 }
 
-fn nothing_at(endpoint: &str) -> Refusal {
-    let name = endpoint.trim_start_matches('/');
-    let mend = match closest(name, ["rules", "state", "top"].into_iter()) {
-        _ if name == "rules/" => {
-            "add the rule's name, or remove the slash to mean every rule".to_owned()
-        }
-        Some(meant) => format!("did you mean \"/{meant}\"?"),
-        None => "there are /rules, /rules/NAME, /state and /top".to_owned(),
-    };
-    Refusal::Unknown(format!("There is nothing at {}; {mend}", quoted(endpoint)))
-}
-
-/// Whether a query has no parameters but these.
-fn only(query: &[u8], known: &[&str]) -> Result<(), Refusal> {
-    let problems: Vec<Problem> = target::query_pairs(query)
-        .map(|(name, _)| String::from_utf8_lossy(&target::form_decoded(name)).into_owned())
-        .filter(|name| !known.contains(&name.as_str()))
-        .take(kit::described::MAX_PARAMETERS)
-        .map(|name| {
-            let what = match closest(&name, known.iter().copied()) {
-                Some(meant) => format!("unknown parameter; did you mean {}?", quoted(meant)),
-                None if known.is_empty() => "unknown parameter, allowed none; remove it".to_owned(),
-                None => format!("unknown parameter; the one here is {}", known.join(", ")),
-            };
-            Problem { parameter: ledger::word(&name), what }
-        })
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(Refusal::Parameters(problems)) }
-}
+const ENDPOINTS: [&str; 4] = ["/rules", "/rules/NAME", "/state", "/top"];
 
 #[cfg(test)]
 mod tests;

@@ -120,3 +120,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn a_url_is_what_a_client_could_ask_for() {
+    for (text, whole) in [
+        ("https://example.com/a?b=%41&c#", None),
+        ("https://example.com/a?b=%41&c", Some("https://example.com/a?b=%41&c")),
+        ("HTTPS://Example.COM:8443/A/../b//", Some("https://example.com:8443/A/../b//")),
+        ("http://example.com", Some("http://example.com/")),
+        ("http://example.com?a=/b", Some("http://example.com/?a=/b")),
+        ("http://[::1]:80/", Some("http://[::1]:80/")),
+        ("http:///a", None),
+        ("http://:80/a", None),
+        ("http://user@example.com/", None),
+        ("http://exa\\mple.com/", None),
+        ("http://example.com/a b", None),
+        ("http://example.com/\u{e9}", None),
+        ("http://example.com/\n", None),
+        ("ftp://example.com/", None),
+        ("example.com/a", None),
+        ("/a", None),
+        ("", None),
+    ] {
+        assert_eq!(Url::parse(text).map(|url| url.to_string()).as_deref(), whole, "{text}");
+    }
+    let long = |n: usize| format!("http://a/{}", "x".repeat(n - 9));
+    assert!(
+        Url::parse(&long(Url::MAX_LEN)).is_some() && Url::parse(&long(Url::MAX_LEN + 1)).is_none()
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use kit::config::quoted;
+use kit::operations::parameters::word;
 use kit::shared::UpdateError;
 use kit::{Exchange, Host, Nanos};
 
@@ -215,12 +215,6 @@ impl Reset {
         };
         line + &by.map_or_else(|| " by=unknown".to_owned(), |by| format!(" by={by}"))
     }
-}
-
-/// A name in a line of text: plain ones as they are, others quoted and escaped.
-pub(super) fn word(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if !name.is_empty() && name.bytes().all(is_plain) { name.to_owned() } else { quoted(name) }
 }
 
 /// The keys that one rule refused most.

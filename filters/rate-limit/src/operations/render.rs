@@ -1,52 +1,27 @@
 //! The answers as JSON. Times are seconds, with `_seconds` in their names; a begun millisecond counts.
 
-use std::borrow::Cow;
-
-use kit::exchange::Attribute;
-use kit::net::client_address;
-use kit::{Exchange, Nanos, Reply};
+use kit::operations::json::{self, Endpoint, ok, put, put_some, seconds};
+use kit::{Exchange, Reply};
 use serde_json::{Map, Value, json};
 
-use super::DETAILS;
 use super::ledger::{
     Client, Forgotten, Key, LimitState, Reset, RuleInfo, RuleState, RuleTop, Standing,
 };
 
-/// An answer with this status and JSON.
-pub(super) fn reply(status: u16, content_type: &'static str, body: &Value) -> Reply {
-    let mut body = body.to_string().into_bytes();
-    body.push(b'\n');
-    let headers = vec![
-        (Cow::Borrowed("cache-control"), b"no-store".to_vec()),
-        (Cow::Borrowed("content-type"), content_type.as_bytes().to_vec()),
-    ];
-    Reply { status, headers, body, details: DETAILS, grpc_status: None, grpc_message: None }
-}
-
-fn ok(body: &Value) -> Reply {
-    reply(200, "application/json", body)
-}
-
-/// The endpoints below this prefix.
-pub(super) fn index(prefix: &str) -> Reply {
-    let endpoints = [
-        ("GET", "/rules", "the rules in force"),
-        ("GET", "/rules/NAME", "one of them"),
-        (
-            "GET",
-            "/state?method=&path=&host=&address=&route=&virtual_host=&cluster=&claim.NAME=&header.NAME=&rule=",
-            "what each rule says of such a request, which has this one's headers and is charged nowhere",
-        ),
-        ("GET", "/top?rule=", "the keys refused most in the last minutes"),
-        ("DELETE", "/state?…", "forgets the counts of the keys of such a request"),
-        ("DELETE", "/rules/NAME", "forgets all counts of a rule"),
-        ("DELETE", "/rules", "forgets all counts"),
-    ];
-    let endpoints = endpoints.map(|(method, path, does)| {
-        json!({ "method": method, "path": format!("{prefix}{path}"), "does": does })
-    });
-    ok(&json!({ "endpoints": endpoints }))
-}
+/// What the index lists.
+pub(super) const ENDPOINTS: [Endpoint; 7] = [
+    ("GET", "/rules", "the rules in force"),
+    ("GET", "/rules/NAME", "one of them"),
+    (
+        "GET",
+        "/state?method=&path=&host=&address=&route=&virtual_host=&cluster=&claim.NAME=&header.NAME=&rule=",
+        "what each rule says of such a request, which has this one's headers and is charged nowhere",
+    ),
+    ("GET", "/top?rule=", "the keys refused most in the last minutes"),
+    ("DELETE", "/state?…", "forgets the counts of the keys of such a request"),
+    ("DELETE", "/rules/NAME", "forgets all counts of a rule"),
+    ("DELETE", "/rules", "forgets all counts"),
+];
 
 /// The rules in force.
 pub(super) fn rules(rules: &[RuleInfo]) -> Reply {
@@ -84,20 +59,7 @@ pub(super) fn state(x: &dyn Exchange, client: &Client, states: &[RuleState]) -> 
 }
 
 fn request(x: &dyn Exchange, client: &Client) -> Value {
-    let headers = x.request();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let mut object = Map::new();
-    for (name, header) in [("method", ":method"), ("path", ":path"), ("host", ":authority")] {
-        put_some(&mut object, name, headers.get(header).map(text));
-    }
-    put_some(&mut object, "address", client_address(x).map(|address| address.to_string()));
-    for (name, attribute) in [
-        ("route", Attribute::RouteName),
-        ("virtual_host", Attribute::VirtualHost),
-        ("cluster", Attribute::Cluster),
-    ] {
-        put_some(&mut object, name, x.attribute(attribute).map(|value| text(&value)));
-    }
+    let mut object = json::request(x);
     put_some(&mut object, "plan", client.plan.as_ref());
     put_some(&mut object, "consumer", client.consumer.as_ref());
     Value::Object(object)
@@ -184,24 +146,4 @@ pub(super) fn top(tops: &[RuleTop]) -> Reply {
         })
     });
     ok(&json!({ "rules": rules.collect::<Vec<Value>>() }))
-}
-
-/// Seconds, with fractions where there are some.
-fn seconds(span: Nanos) -> Value {
-    let millis = span.as_millis_ceil();
-    if millis.is_multiple_of(1_000) {
-        json!(millis / 1_000)
-    } else {
-        json!(Nanos::from_millis(millis).as_secs_f64())
-    }
-}
-
-fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
-    object.insert(name.to_owned(), value);
-}
-
-fn put_some(object: &mut Map<String, Value>, name: &str, value: Option<impl Into<String>>) {
-    if let Some(value) = value {
-        put(object, name, Value::String(value.into()));
-    }
 }
