@@ -44,7 +44,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build modules probe packer programs test test-unit test-wasm test-sim test-envoy test-tidy \
-	test-testbed proxy testbed testbed-images testbed-native testbed-down demo check-config fmt lint doc costs bench clean
+	test-testbed proxy testbed testbed-images testbed-native testbed-down demo check-config fmt lint doc costs bench hit-ratios clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -134,6 +134,9 @@ costs: modules probe ## write the table of counted costs anew
 
 bench: modules programs setup-envoy setup-h2load ## what a request costs with each filter, as ratios to plain Envoy
 	@$(PROGRAM)/weir-bench
+
+hit-ratios: programs ## what the cache gives up, measured: hit ratios beside LRU, W-TinyLFU and the optimum
+	@$(PROGRAM)/weir-hit-ratios
 
 clean: ## remove what was built; what `make setup` brought stays
 	@cargo clean --quiet && rm -rf dist

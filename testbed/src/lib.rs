@@ -9,6 +9,7 @@
 pub mod bench;
 pub mod demo;
 pub mod envoy;
+pub mod hit_ratios;
 pub mod pack;
 pub mod process;
 pub mod proxy;
