@@ -3,7 +3,7 @@
 
 mod purging;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use kit::fake::FakeHost;
@@ -272,6 +272,25 @@ fn a_pattern_stays_while_what_it_means_can_not_be_thrown_away() {
     assert_eq!(object().standing(&workers.b, host, T(5)), Standing::Gone);
 }
 
+/// A pass takes in only what has settled when it begins.
+#[test]
+fn a_pattern_that_has_not_settled_stays_for_the_next_pass() {
+    let workers = Workers::new();
+    let host = &workers.host;
+    let shelf = Shelved::of(4);
+    let begun = T(10).saturating_add(SETTLE);
+    workers.a.purge(host, &pattern("/x"), Mode::Hard, T(10)).unwrap();
+    workers.a.purge(host, &pattern("/y"), Mode::Hard, T(11)).unwrap();
+    assert!(sweep_all(&workers.a, host, &shelf, begun).finished);
+    let listing = workers.b.list(host);
+    let left: Vec<&str> = listing.patterns.iter().map(|entry| entry.text.as_str()).collect();
+    assert_eq!(left, ["/y"]);
+    let next = begun.saturating_add(SETTLE);
+    assert_eq!(listing.sweep_due, Some(next));
+    assert!(sweep_all(&workers.b, host, &shelf, next).finished);
+    assert!(workers.b.list(host).patterns.is_empty());
+}
+
 /// One worker sweeps; when it is silent another goes on where it was, and a store of another size begins anew.
 #[test]
 fn a_pass_is_one_workers_until_it_is_silent() {
@@ -356,6 +375,46 @@ fn a_fill_across_a_purge_and_its_whole_pass_serves_nobody() {
             );
         }
     }
+}
+
+/// A shelf on which looking at a page lasts long enough for another worker to do something.
+struct Slow<'a> {
+    shelf: &'a Shelved,
+    meanwhile: &'a dyn Fn(),
+}
+
+impl Shelf for Slow<'_> {
+    type Place = (u32, u64);
+
+    fn n_pages(&self) -> u32 {
+        self.shelf.n_pages()
+    }
+
+    fn page(&self, host: &dyn Host, page: u32) -> Vec<Listed<Self::Place>> {
+        let listed = self.shelf.page(host, page);
+        (self.meanwhile)();
+        listed
+    }
+
+    fn forget(&self, host: &dyn Host, place: &Self::Place) -> bool {
+        self.shelf.forget(host, place)
+    }
+}
+
+/// A worker that was silent too long and comes back does not end the pass that another has ended.
+#[test]
+fn a_pass_ends_once() {
+    let workers = Workers::new();
+    let host = &workers.host;
+    let shelf = Shelved::of(1);
+    shelf.put(0, 1, object(), T(5));
+    workers.a.purge(host, &pattern("/x"), Mode::Hard, T(10)).unwrap();
+    let other_ended = Cell::new(false);
+    let meanwhile = || other_ended.set(workers.b.sweep(host, &shelf, T(100), 1).finished);
+    let slow = Slow { shelf: &shelf, meanwhile: &meanwhile };
+    assert!(!workers.a.sweep(host, &slow, T(20), 1).finished);
+    assert!(other_ended.get());
+    assert!(shelf.places().is_empty() && workers.c.list(host).patterns.is_empty());
 }
 
 /// Two workers that sweep at once, one step of each in between those of the other.

@@ -58,16 +58,18 @@ fn a_purge_means_what_was_asked_for_before_it() {
 
 #[test]
 fn hard_and_soft_are_kept_apart_and_the_worse_counts() {
-    let host = FakeHost::default();
-    let purges = Purges::open(&host, "t");
     let object = Object::at("https://a.example/").tagged(&["a"]);
-    purges.purge(&host, &tags(&["a"]), Mode::Hard, T(10)).unwrap();
-    purges.purge(&host, &tags(&["a"]), Mode::Soft, T(20)).unwrap();
-    // Somebody's clock reading was earlier and his writing later: nothing is taken back.
-    purges.purge(&host, &tags(&["a"]), Mode::Hard, T(3)).unwrap();
-    let standings = [(5, Standing::Gone), (15, Standing::Soft), (25, Standing::Valid)];
-    for (asked, standing) in standings {
-        assert_eq!(object.standing(&purges, &host, T(asked)), standing, "{asked}");
+    for what in [tags(&["a"]), uri("https://a.example/"), pattern("/**"), Purge::Everything] {
+        let host = FakeHost::default();
+        let purges = Purges::open(&host, "t");
+        purges.purge(&host, &what, Mode::Hard, T(10)).unwrap();
+        purges.purge(&host, &what, Mode::Soft, T(20)).unwrap();
+        // Somebody's clock reading was earlier and his writing later: nothing is taken back.
+        purges.purge(&host, &what, Mode::Hard, T(3)).unwrap();
+        let standings = [(5, Standing::Gone), (15, Standing::Soft), (25, Standing::Valid)];
+        for (asked, standing) in standings {
+            assert_eq!(object.standing(&purges, &host, T(asked)), standing, "{what}, {asked}");
+        }
     }
 }
 

@@ -52,6 +52,8 @@ impl Glob {
             let mut text = literal(text.as_bytes());
             rest = after;
             let is_path = end_of_piece == b'/';
+            let begins_piece =
+                text.ends_with(b"/") || (text.is_empty() && tokens.last() == Some(&Token::Pieces));
             let wildcard = match n_stars {
                 0 => None,
                 1 => Some(Token::Run),
@@ -59,7 +61,7 @@ impl Glob {
                     text.pop();
                     Some(Token::Tail)
                 }
-                _ if is_path && after.starts_with('/') && text.ends_with(b"/") => {
+                _ if is_path && after.starts_with('/') && begins_piece => {
                     rest = after.get(1..).unwrap_or_default();
                     Some(Token::Pieces)
                 }
