@@ -10,6 +10,7 @@
 //! | `method` | the method | `GET` |
 //! | `path` | the path with its own query, encoded once more | `/` |
 //! | `host` | the host, with a port or without | the operator's |
+//! | `url` | scheme, host and path at once, encoded once more | what `path` and `host` say |
 //! | `address` | the client's address | the operator's |
 //! | `header.NAME` | a value of this header; may come several times | the operator's |
 //! | `claim.NAME` | a text claim of a verified token; of a nested claim the names with dots between | the operator's |
@@ -32,7 +33,7 @@ use crate::exchange::{Attribute, Exchange, Host, Map, Waker};
 use crate::headers::Headers;
 use crate::operations::Access;
 use crate::place::{self, NameError, Place};
-use crate::target;
+use crate::target::{self, Url};
 
 /// A described request.
 ///
@@ -116,7 +117,7 @@ struct Form {
     parse: fn(&[u8]) -> Option<Vec<u8>>,
 }
 
-const FORMS: [Form; 7] = [
+const FORMS: [Form; 8] = [
     Form {
         name: "method",
         allowed: "a method such as \"POST\"",
@@ -136,6 +137,14 @@ const FORMS: [Form; 7] = [
         allowed: "a host such as \"example.com\" or \"example.com:8443\"",
         mend: "leave scheme and path out",
         parse: |value| plain(value, |byte| byte.is_ascii_graphic() && byte != b'/'),
+    },
+    Form {
+        name: "url",
+        allowed: Url::FORM,
+        mend: Url::MEND,
+        parse: |value| {
+            Url::parse(std::str::from_utf8(value).ok()?).map(|url| url.to_string().into_bytes())
+        },
     },
     Form {
         name: "address",
@@ -201,6 +210,14 @@ impl Draft {
         if self.value(form.name).is_some() {
             return Err(TWICE.into());
         }
+        let has = |names: &[&str]| names.iter().any(|name| self.value(name).is_some());
+        if (name == "url" && has(&["path", "host"]))
+            || (matches!(name, "path" | "host") && has(&["url"]))
+        {
+            return Err(
+                "found url beside path or host, allowed one form; leave the other out".into()
+            );
+        }
         let value = (form.parse)(value).ok_or_else(|| {
             let found = quoted(&String::from_utf8_lossy(value));
             format!("found {found}, allowed {}; {}", form.allowed, form.mend)
@@ -216,11 +233,15 @@ impl Draft {
     /// The described request: what is described, over what is the operator's.
     fn put_over<'a>(self, x: &'a dyn Exchange, access: &Access) -> Described<'a> {
         let own = x.request();
+        let url = self.value("url").and_then(|url| Url::parse(std::str::from_utf8(url).ok()?));
+        let url = url.as_ref();
+        let path = url.map(|url| url.path.as_bytes()).or_else(|| self.value("path"));
+        let host = url.map(|url| url.authority.as_bytes()).or_else(|| self.value("host"));
         let pseudo = [
             (":method", Some(self.value("method").unwrap_or(b"GET"))),
-            (":path", Some(self.value("path").unwrap_or(b"/"))),
-            (":authority", self.value("host").or_else(|| own.get(":authority"))),
-            (":scheme", own.get(":scheme")),
+            (":path", Some(path.unwrap_or(b"/"))),
+            (":authority", host.or_else(|| own.get(":authority"))),
+            (":scheme", url.map(|url| url.scheme.as_bytes()).or_else(|| own.get(":scheme"))),
         ];
         let pseudo = pseudo.iter().filter_map(|(name, value)| Some((name.as_bytes(), (*value)?)));
         let kept = own.iter().filter(|(name, value)| {

@@ -120,13 +120,13 @@ impl Endpoints<'_> {
             }
             (Resource::Rules, Verb::Delete) => {
                 only(query, &[])?;
-                self.reset(self.ledger.reset_rule(host, None), audit)
+                self.reset(&self.ledger.reset_rule(host, None), audit)
             }
             (Resource::Rule(name), verb) => {
                 only(query, &[])?;
                 self.known(name)?;
                 if verb == Verb::Delete {
-                    return self.reset(self.ledger.reset_rule(host, Some(name)), audit);
+                    return self.reset(&self.ledger.reset_rule(host, Some(name)), audit);
                 }
                 let mut rules = self.ledger.rules();
                 rules.retain(|rule| rule.name == name);
@@ -141,7 +141,7 @@ impl Endpoints<'_> {
                     if resets.is_empty() {
                         return Err(self.no_key(&described, rule.as_deref()));
                     }
-                    return self.reset(resets, audit);
+                    return self.reset(&resets, audit);
                 }
                 let mut states = self.ledger.state(&described);
                 states.retain(|state| rule.as_ref().is_none_or(|name| state.rule == *name));
@@ -179,14 +179,14 @@ impl Endpoints<'_> {
     }
 
     /// Tells what was reset, to the operator and to the log.
-    fn reset(&self, resets: Vec<Reset>, audit: &mut Vec<String>) -> Result<Reply, Refusal> {
+    fn reset(&self, resets: &[Reset], audit: &mut Vec<String>) -> Result<Reply, Refusal> {
         let by = client_address(self.x);
         audit.extend(resets.iter().map(|reset| reset.audit(by)));
         if resets.iter().any(|reset| reset.forgotten.is_err()) {
             let detail = "Some counts were not reset; try again.";
-            Err(Refusal::Failed { detail, done: Some(("reset", render::reset_list(&resets))) })
+            Err(Refusal::Failed { detail, done: Some(("reset", render::reset_list(resets))) })
         } else {
-            Ok(render::resets(&resets))
+            Ok(render::resets(resets))
         }
     }
 }

@@ -129,6 +129,15 @@ fn the_operations_token_is_no_credential_of_the_described() {
 
 #[test]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn a_url_is_scheme_host_and_path_at_once() {
+    let x = operator("url=HTTP://Example.org:8080/a%3Fb=%2541%26c", &[]);
+    let described = Described::read(&x, &access(), &[]).unwrap();
+    let all = [":scheme", ":authority", ":path"].map(|name| text(&described, name).concat());
+    assert_eq!(all, ["http", "example.org:8080", "/a?b=%41&c"]);
+}
+
+#[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn nothing_that_is_done_to_it_has_an_effect() {
     let x = operator("", &[("a", "1")]);
     let described = Described::read(&x, &access(), &[]).unwrap();
@@ -148,7 +157,7 @@ fn nothing_that_is_done_to_it_has_an_effect() {
 #[test]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn each_mistake_says_where_what_and_how() {
-    let all = "unknown parameter; the parameters here are method, path, host, address, route, virtual_host, \
+    let all = "unknown parameter; the parameters here are method, path, host, url, address, route, virtual_host, \
         cluster, header.NAME, claim.NAME, rule; if it belongs to the path, write the & before it as %26";
     for (query, line) in [
         ("methd=GET", r#"methd: unknown parameter; did you mean "method"?"#.to_owned()),
@@ -163,6 +172,9 @@ fn each_mistake_says_where_what_and_how() {
         ("path=/a+b", r#"path: found "/a b", allowed a path such as "/login"; begin it with / and write a blank in it as %2520"#.into()),
         ("host=https://x", r#"host: found "https://x", allowed a host such as "example.com" or "example.com:8443"; leave scheme and path out"#.into()),
         ("address=192.0.2.1:80", r#"address: found "192.0.2.1:80", allowed an address such as "192.0.2.1" or "2001:db8::1"; write it in digits, without a port or a range"#.into()),
+        ("url=/news", format!("url: found \"/news\", allowed {}; {}", Url::FORM, Url::MEND)),
+        ("url=http://a/&path=/b", "path: found url beside path or host, allowed one form; leave the other out".into()),
+        ("host=a&url=http://a/", "url: found url beside path or host, allowed one form; leave the other out".into()),
         ("route=", r#"route: found "", allowed a name of Envoy's configuration; fill it in, or leave the parameter out for a request that has none"#.into()),
         ("method=GET&method=GET", "method: found a second time, allowed once; remove one of them".into()),
         ("claim.a=1&claim.a=2", "claim.a: found a second time, allowed once; remove one of them".into()),
