@@ -5,6 +5,7 @@
 
 pub mod conditional;
 pub mod directives;
+pub mod entity_tag;
 pub mod field;
 pub mod freshness;
 pub mod range;

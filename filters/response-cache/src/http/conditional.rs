@@ -1,27 +1,25 @@
-//! A client's own condition, judged against a fresh stored response: is what the client has still current?
+//! A client's own condition, judged against a stored response: is what the client has still current?
 //!
-//! `If-None-Match` compares weakly and goes before `If-Modified-Since`.
+//! `If-None-Match` compares weakly and goes before `If-Modified-Since`, also when it can not be read.
 //! What can not be read as a condition is no condition: the client then gets the whole response.
+//! `If-Match` and `If-Unmodified-Since` are the origin's to judge: requests with them never come here.
 //!
-//! **Source**: RFC 9111 section 4.3.2; RFC 9110 sections 8.8.3 (ETag), 13.1.2, 13.1.3, 13.2.2, 15.4.5.
+//! **Source**: RFC 9111 section 4.3.2; RFC 9110 sections 13.1.2, 13.1.3, 13.2.1, 13.2.2, 15.4.5.
 
 use kit::headers::Headers;
 
+use crate::http::entity_tag::{self, Tagged, tagged};
 use crate::http::field::{date, trim};
 
 /// Whether the client's copy is current, so that 304 is the answer.
 ///
 /// `stored` are the fields of a response of a 2xx status; another status must not be asked about (13.2.1).
 pub fn is_current(request: &Headers, stored: &Headers) -> bool {
-    let mut lines = request.all("if-none-match").peekable();
-    if lines.peek().is_some() {
-        let etag = stored.get("etag").and_then(opaque);
-        return lines.any(|line| trim(line) == b"*" || lists(line, etag));
+    if request.get("if-none-match").is_some() {
+        lists(request, stored)
+    } else {
+        unmodified(request, stored)
     }
-    let mut lines = request.all("if-modified-since");
-    let (Some(since), None) = (lines.next().and_then(date), lines.next()) else { return false };
-    let modified = stored.get("last-modified").or_else(|| stored.get("date")).and_then(date);
-    modified.is_some_and(|modified| modified <= since)
 }
 
 /// Whether a field belongs in a 304: not what describes the representation, unless the client needs it to update.
@@ -33,32 +31,35 @@ pub fn belongs_in_304(name: &[u8], has_etag: bool) -> bool {
     }
 }
 
-/// The tag without its weakness; `None` if it is no entity tag.
-fn opaque(tag: &[u8]) -> Option<&[u8]> {
-    let tag = trim(tag);
-    let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
-    let inner = tag.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    inner.iter().all(|byte| *byte > b' ' && *byte != b'"' && *byte != 0x7f).then_some(tag)
+/// Whether `If-None-Match` names the stored response, or any.
+///
+/// Its lines are one list; one that is no list of tags spoils it whole, as `*` among tags does.
+fn lists(request: &Headers, stored: &Headers) -> bool {
+    let mut lines = request.all("if-none-match");
+    let (first, second) = (lines.next(), lines.next());
+    if second.is_none() && first.map(trim) == Some(b"*") {
+        return true;
+    }
+    let Tagged::With(etag) = tagged(stored) else { return false };
+    let lists: Option<Vec<_>> = request.all("if-none-match").map(entity_tag::list).collect();
+    lists.is_some_and(|lists| lists.iter().flatten().any(|tag| tag.is_same(etag)))
 }
 
-/// Whether the list names this tag; a tag may hold commas, so the list is cut at quotes.
-fn lists(line: &[u8], etag: Option<&[u8]>) -> bool {
-    let Some(etag) = etag else { return false };
-    let mut rest = trim(line);
-    while !rest.is_empty() {
-        let tag = rest.strip_prefix(b"W/").unwrap_or(rest);
-        let Some(inner) = tag.strip_prefix(b"\"") else { return false };
-        let Some(len) = inner.iter().position(|byte| *byte == b'"') else { return false };
-        let (Some(found), Some(after)) = (tag.get(..len + 2), inner.get(len + 1..)) else {
-            return false;
-        };
-        if found == etag {
-            return true;
-        }
-        rest = trim(after);
-        while let Some((b',' | b' ' | b'\t', after)) = rest.split_first() {
-            rest = after;
-        }
-    }
-    false
+/// Whether nothing was modified since `If-Modified-Since`; without a `Last-Modified` the response's `Date` counts.
+fn unmodified(request: &Headers, stored: &Headers) -> bool {
+    let Some(since) = only_date(request, "if-modified-since") else { return false };
+    let name = if stored.get("last-modified").is_some() { "last-modified" } else { "date" };
+    only_date(stored, name).is_some_and(|modified| modified <= since)
 }
+
+/// The date in a field that has one line: several are no date.
+pub(crate) fn only_date(headers: &Headers, name: &str) -> Option<u64> {
+    let mut lines = headers.all(name);
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => date(line),
+        (None, _) | (_, Some(_)) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,28 @@ impl Delta {
     }
 }
 
+/// How stale an answer the client takes: `max-stale`, whose argument may be missing (5.2.1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MaxStale {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// However stale.
+    Any,
+    /// Stale for at most this many seconds, at most [`MAX_SECONDS`].
+    Seconds(u64),
+    /// Its argument is no number, or it is there twice with different ones.
+    Invalid,
+}
+
+impl MaxStale {
+    fn take(&mut self, argument: Option<&[u8]>) {
+        let read = argument
+            .map_or(Self::Any, |argument| seconds(argument).map_or(Self::Invalid, Self::Seconds));
+        *self = if *self == Self::Absent || *self == read { read } else { Self::Invalid };
+    }
+}
+
 /// A non-negative whole number of seconds, saturating at [`MAX_SECONDS`]; `None` if it is anything else.
 pub fn seconds(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
@@ -107,6 +129,10 @@ pub struct RequestDirectives {
     pub max_age: Delta,
     /// Only an answer that stays fresh for this long (5.2.1.3).
     pub min_fresh: Delta,
+    /// An answer that is stale for at most this long will do (5.2.1.2).
+    pub max_stale: MaxStale,
+    /// If the origin fails, an answer that is stale for at most this many seconds will do (RFC 5861, 4).
+    pub stale_if_error: Delta,
     /// A stored answer or none (5.2.1.7).
     pub only_if_cached: bool,
     /// Some line breaks the grammar.
@@ -128,6 +154,8 @@ impl RequestDirectives {
                 b"only-if-cached" => self.only_if_cached = true,
                 b"max-age" => self.max_age.take(argument),
                 b"min-fresh" => self.min_fresh.take(argument),
+                b"max-stale" => self.max_stale.take(argument),
+                b"stale-if-error" => self.stale_if_error.take(argument),
                 _ => {}
             }
         }

@@ -187,7 +187,7 @@ const fn is_storable(status: u16) -> bool {
 }
 
 /// Fields that are never kept: of one connection or transfer (RFC 9111, 3.1), counted anew, or Envoy's own notes.
-fn concerns_transfer(name: &[u8]) -> bool {
+pub fn concerns_transfer(name: &[u8]) -> bool {
     name.starts_with(b":")
         || name.starts_with(b"x-envoy-")
         || matches!(
