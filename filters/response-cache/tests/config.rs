@@ -29,7 +29,8 @@ fn nothing_needs_to_be_said() {
     assert_eq!(
         config.describe(),
         [
-            "store main: up to 64MiB in 8192 entries of up to 256KiB; shared memory at most 66MiB, copies in each worker at most 32MiB",
+            "store main: up to 64MiB in 8192 entries of up to 256KiB; shared memory at most 66MiB, in each worker at most 32MiB for responses on their way and 8MiB for copies",
+            "requests for one response wait up to 5s for the first of them, at most 1024",
             "rule default, for every request: cache as the origin allows",
         ]
     );
@@ -39,7 +40,7 @@ fn nothing_needs_to_be_said() {
 fn a_rule_that_is_switched_off_is_told() {
     let rules = r#"{"rules": [{"name": "r", "enabled": false}, {"name": "s"}]}"#;
     assert_eq!(
-        load(rules).unwrap().describe()[1..],
+        load(rules).unwrap().describe()[2..],
         ["rule s, for every request: cache as the origin allows", "rule r: switched off"]
     );
 }
@@ -94,7 +95,7 @@ fn all_problems_are_told_at_once() {
         problems(
             r#"{"name": "My cache", "max_bytes": "1KiB", "max_entries": 8, "max_object": 5, "fill_memory": "0B",
                      "max_variants": 33, "cache_status": "yes", "max_ages": 1,
-                     "rules": [{"action": "no"}, {"name": "x", "ttl": "1s"}, {"name": "x"}]}"#
+                     "rules": [{"action": "no"}, {"name": "x", "tll": "1s"}, {"name": "x"}]}"#
         ),
         [
             r#"name: found "My cache", allowed 1 to 64 letters, digits, "-", "_" or ".", such as "general"; leave the other characters out: the name is part of metrics and answers"#,
@@ -106,9 +107,9 @@ fn all_problems_are_told_at_once() {
             r#"cache_status: found "yes", allowed true or false; choose one of them"#,
             r#"rules[0].name: found nothing, allowed 1 to 64 letters, digits, "-", "_" or ".", such as "general"; add this field"#,
             r#"rules[0].action: found "no", allowed "cache", "bypass"; choose one of them"#,
-            r#"rules[1].ttl: unknown field; remove it, the fields here are enabled, name, match, action, heuristic, default_ttl, assume_with_query"#,
+            r#"rules[1].tll: unknown field; did you mean "ttl"?"#,
             r#"rules[2].name: found "x" a second time, allowed a name that no other rule has; rename one of them: the name says whose state and numbers they are"#,
-            r#"max_ages: unknown field; remove it, the fields here are name, max_bytes, max_entries, max_object, fill_memory, max_variants, cache_status, rules"#,
+            r#"max_ages: unknown field; remove it, the fields here are name, max_bytes, max_entries, max_object, fill_memory, local_memory, max_variants, targeted, tag_headers, hide_tags, no_vary_search, cache_status, x_cache, x_cache_key, collapse, background, warm, resources, operations, rules"#,
         ]
     );
 }

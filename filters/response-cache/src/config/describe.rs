@@ -33,7 +33,7 @@ impl Config {
         lines.extend(self.background.as_ref().map(Background::describe));
         if !self.warm.urls.is_empty() {
             let (n, at_once) = (self.warm.urls.len(), self.warm.concurrency);
-            lines.push(format!("warming: {n} URLs, {at_once} at once"));
+            lines.push(format!("URLs to warm: {n}, {at_once} at once"));
         }
         if self.operations.is_on() {
             lines.push(self.operations.describe());
@@ -102,7 +102,9 @@ fn describe_terms(terms: &Terms) -> String {
     let ttls = ttls.join(", ");
     let mut said = match (terms.origin, ttls.is_empty()) {
         (Origin::Respect, true) => "cache as the origin allows".to_owned(),
-        (Origin::Respect, false) => format!("cache as the origin allows, without its word {ttls}"),
+        (Origin::Respect, false) => {
+            format!("cache as the origin allows, where it says nothing {ttls}")
+        }
         (Origin::Override, _) => format!("cache whatever the origin says, {ttls}"),
     };
     said.push_str(&terms.assumptions.describe());

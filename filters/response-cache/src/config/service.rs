@@ -1,7 +1,7 @@
 //! What holds for all rules: what responses say, how requests wait for one another, what Weir fetches by itself.
 
 use kit::Nanos;
-use kit::config::{Fields, Names, quoted};
+use kit::config::{Fields, quoted};
 use kit::place::Place;
 
 use crate::key;
@@ -143,7 +143,7 @@ impl Warm {
 pub struct Resource {
     /// What a purge calls them.
     pub name: String,
-    /// Patterns over `scheme://host/path?query`, or from the path on.
+    /// Patterns over `scheme://host/path?query`, from the host or from the path on too.
     pub patterns: Vec<String>,
 }
 
@@ -153,9 +153,9 @@ const MAX_RESOURCES: usize = 64;
 const MAX_PATTERNS: usize = 16;
 
 pub(super) fn resources(fields: &mut Fields<'_>) -> Vec<Resource> {
-    let mut names = Names::default();
+    let mut names: Vec<String> = Vec::new();
     let read = fields.optional_objects("resources", 1..=MAX_RESOURCES, |fields| Resource {
-        name: names.read(fields).unwrap_or_default(),
+        name: resource_name(fields, &mut names),
         patterns: fields
             .optional_parsed_list("patterns", 1..=MAX_PATTERNS, PATTERN, parse_pattern)
             .unwrap_or_else(|| {
@@ -168,7 +168,18 @@ pub(super) fn resources(fields: &mut Fields<'_>) -> Vec<Resource> {
     read.unwrap_or_default()
 }
 
-const PATTERN: &str = "a pattern such as \"/api/services/**\" or \"https://example.com/*\"";
+fn resource_name(fields: &mut Fields<'_>, names: &mut Vec<String>) -> String {
+    let name = fields.name("name").unwrap_or_default();
+    if !name.is_empty() && names.contains(&name) {
+        let found = format!("{} a second time", quoted(&name));
+        let mend = "rename one of them, or put its patterns into the other";
+        fields.problem("name", found, "a name that no other resource has", mend);
+    }
+    names.push(name.clone());
+    name
+}
+
+const PATTERN: &str = "a pattern such as \"/users/**\" or \"shop.example.com/**\"";
 
 /// The field for caches of this kind that CDNs and origins agree on (RFC 9213, 3.1).
 pub const DEFAULT_TARGETED: [&str; 1] = ["cdn-cache-control"];
@@ -236,14 +247,15 @@ fn parse_url(text: &str) -> Result<String, &'static str> {
         .ok_or("write the host behind the two slashes")
 }
 
+/// Whether it can be a pattern at all; what it means is the business of purges.
 fn parse_pattern(text: &str) -> Result<String, &'static str> {
-    if text.is_empty() || text.len() > MAX_PATTERN {
-        Err("write 1 to 1024 bytes")
+    if text.len() > MAX_PATTERN {
+        Err("shorten it to 1024 bytes")
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Err("encode blanks and other characters with %, as they are in the URL")
-    } else if text.starts_with('/') || text.contains("://") {
+        Err("escape blanks, control characters and all that is not ASCII, as in %20")
+    } else if text.contains('/') {
         Ok(text.to_owned())
     } else {
-        Err("begin it with a slash, or with the scheme and the host")
+        Err("begin it with /, or with a host and a /, as in /users/** or shop.example.com/**")
     }
 }

@@ -75,8 +75,10 @@ fn read_ttl(fields: &mut Fields<'_>) -> Vec<(Statuses, Nanos)> {
     let written = fields.optional_map_of_durations("ttl", 1..=MAX_TTLS, MIN_TTL..=MAX_TTL);
     let (mut exact, mut classes) = (Vec::new(), Vec::new());
     for (key, ttl) in written.unwrap_or_default() {
-        let class = key.strip_suffix("xx").and_then(|digit| digit.parse().ok());
-        let single = Some(&key).filter(|key| key.len() == 3).and_then(|key| key.parse().ok());
+        // Three characters: neither a sign nor a leading zero fits in front of what is meant.
+        let word = Some(key.as_str()).filter(|key| key.len() == 3);
+        let class = word.and_then(|word| word.strip_suffix("xx")?.parse().ok());
+        let single = word.and_then(|word| word.parse().ok());
         match (class, single) {
             (Some(digit @ 2_u16..=5), _) => {
                 let first = digit.saturating_mul(100);
