@@ -117,10 +117,12 @@ pub struct Warm {
 
 impl Default for Warm {
     fn default() -> Self {
-        Self { urls: Vec::new(), concurrency: 4 }
+        Self { urls: Vec::new(), concurrency: DEFAULT_CONCURRENCY }
     }
 }
 
+/// Enough to be done soon, too little to be felt by the origin.
+pub const DEFAULT_CONCURRENCY: u32 = 4;
 /// A configuration with more is a list that belongs into the operations endpoint.
 pub const MAX_WARM_URLS: usize = 1_024;
 
@@ -133,7 +135,7 @@ impl Warm {
                 .unwrap_or_default(),
             concurrency: fields
                 .optional_integer("concurrency", 1..=64)
-                .unwrap_or(Self::default().concurrency),
+                .unwrap_or(DEFAULT_CONCURRENCY),
         }
     }
 }
