@@ -86,7 +86,15 @@ fn every_file_starts_and_serves() {
     }
     assert_eq!(
         served,
-        ["chain", "circuit-breaker", "gateway", "metrics", "rate-limit", "response-cache"]
+        [
+            "chain",
+            "circuit-breaker",
+            "gateway",
+            "metrics",
+            "rate-limit",
+            "response-cache",
+            "response-cache-origin"
+        ]
     );
 }
 
