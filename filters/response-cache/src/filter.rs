@@ -298,7 +298,12 @@ fn compose(
     Ok(Stored {
         key,
         names: vary::names_bytes(names),
-        variant: vary::variant_bytes(cluster, names, &forwarded.headers),
+        variant: vary::variant_bytes(
+            cluster,
+            names,
+            &forwarded.headers,
+            &crate::key::normal::Normal::default(),
+        ),
         received: freshness.received.0,
         initial_age: freshness.initial_age.0,
         lifetime: freshness.lifetime.0,

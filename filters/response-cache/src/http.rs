@@ -3,6 +3,7 @@
 //! Where a value is doubtful the careful reading wins: what restricts counts in any form, what permits only in the
 //! right one. Each module names the sections that it reads.
 
+pub mod accept;
 pub mod conditional;
 pub mod directives;
 pub mod entity_tag;

@@ -1,6 +1,8 @@
-//! The primary key of a stored response: the whole URI that was asked for.
+//! The primary key of a stored response: the URI that was asked for, and what a rule adds to it.
 //!
 //! Scheme and host without regard to case, the scheme's default port left out, path and query exactly as sent.
+//! A dot that ends a host stays: Envoy's routes take `example.com.` for another host.
+//! A host with characters that no URI has there, such as `@` or `/`, has no key.
 //! The method is not in it: GET and HEAD share what a GET stored.
 //!
 //! **Shape**: scheme and host each with their length in four bytes in front, then path and query,
@@ -9,7 +11,12 @@
 //! **Source**: RFC 9111 section 2; RFC 9110 section 4.2.3 (what makes two URIs equal).
 
 pub mod normal;
+mod parts;
 pub mod query;
+mod rule;
+
+pub use parts::shown;
+pub use rule::{KeyRule, MAX_PARTS};
 
 use kit::config::Fields;
 
@@ -74,7 +81,7 @@ pub fn primary(scheme: &[u8], authority: &[u8], path: &[u8]) -> Option<Vec<u8>> 
         return None;
     };
     let host = without_port(authority, default_port);
-    if host.is_empty() || path.first() != Some(&b'/') {
+    if host.is_empty() || !host.iter().all(is_host_byte) || path.first() != Some(&b'/') {
         return None;
     }
     let mut key = Vec::with_capacity(scheme.len() + host.len() + path.len() + 8);
@@ -86,7 +93,26 @@ pub fn primary(scheme: &[u8], authority: &[u8], path: &[u8]) -> Option<Vec<u8>> 
     Some(key)
 }
 
-/// The two parts of a key: scheme and host, then path and query; `None` for bytes that are no key.
+/// The two halves of a whole key, as [`Key`] has them; `None` for bytes that no key gives.
+pub fn halves(whole: &[u8]) -> Option<(&[u8], &[u8])> {
+    let Some(rest) = whole.strip_prefix(&[0; 4]) else {
+        return split(whole).map(|_| (whole, &b""[..]));
+    };
+    let (uri, parts) = take_part(rest)?;
+    (!parts.is_empty() && split(uri).is_some()).then_some((uri, parts))
+}
+
+/// The URI half as people write it, `https://example.com/path?query`; empty for bytes that are no URI's key.
+pub fn uri_text(uri: &[u8]) -> Vec<u8> {
+    let text = || {
+        let (scheme, rest) = take_part(uri)?;
+        let (host, target) = take_part(rest)?;
+        Some([scheme, b"://", host, target].concat())
+    };
+    text().unwrap_or_default()
+}
+
+/// The two parts of a URI's key: scheme and host, then path and query; `None` for bytes that are no key.
 pub fn split(key: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_scheme, rest) = take_part(key)?;
     let (_host, target) = take_part(rest)?;
@@ -101,6 +127,12 @@ pub fn scheme(key: &[u8]) -> Option<&[u8]> {
 fn take_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(usize::try_from(u32::from_le_bytes(*len)).ok()?)
+}
+
+/// What may stand in a host and its port (RFC 3986, 3.2.2): no `@`, since whoever names a user may mean another host.
+const fn is_host_byte(byte: &u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'
+        | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'[' | b']')
 }
 
 /// The authority without an empty or default port.

@@ -26,6 +26,7 @@ use kit::shared::{Change, UpdateError, update};
 use kit::{Host, Nanos};
 
 use crate::http::vary;
+use crate::key::normal::Normal;
 use crate::signals::Refusal;
 use crate::store::index::{Bucket, Changed, Limits, WAYS, Way, ways_of};
 use crate::store::local::Local;
@@ -126,7 +127,7 @@ impl Store {
         for (idx, way) in ways_of(&bytes.value, tag) {
             let Some(names) = self.names_of(host, bucket, idx, &way) else { continue };
             found = Found::OtherVariant;
-            let variant = vary::variant_bytes(cluster, &names, request);
+            let variant = vary::variant_bytes(cluster, &names, request, &Normal::default());
             if self.short_tag(&variant) != way.variant {
                 continue;
             }

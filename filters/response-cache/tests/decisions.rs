@@ -9,6 +9,7 @@ use weir_response_cache::http::reference::resolve;
 use weir_response_cache::http::request::{Request, Treatment};
 use weir_response_cache::http::response::Response;
 use weir_response_cache::http::vary::{Vary, variant_bytes};
+use weir_response_cache::key::normal::Normal;
 use weir_response_cache::key::primary;
 use weir_response_cache::signals::{Decision, Refusal};
 
@@ -240,7 +241,9 @@ fn variants() {
     vary.read(b"x");
     let Vary::On(names) = vary else { panic!("two names") };
     assert_eq!(names, ["accept-encoding", "x"]);
-    let of = |pairs: &[(&str, &str)]| variant_bytes(b"", &names, &Headers::new(pairs));
+    let of = |pairs: &[(&str, &str)]| {
+        variant_bytes(b"", &names, &Headers::new(pairs), &Normal::default())
+    };
     assert_eq!(of(&[("x", "1"), ("x", "2")]), of(&[("x", "1, 2")]));
     assert_eq!(of(&[("x", " 1 ")]), of(&[("y", "3"), ("x", "1")]));
     assert_ne!(of(&[("x", "")]), of(&[]));

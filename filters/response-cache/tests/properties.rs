@@ -15,6 +15,7 @@ use weir_response_cache::http::freshness::{Arrival, Dated, Freshness};
 use weir_response_cache::http::reference::resolve;
 use weir_response_cache::http::response::Response;
 use weir_response_cache::http::vary::{names_bytes, read_names, variant_bytes};
+use weir_response_cache::key::normal::Normal;
 use weir_response_cache::key::{primary, split};
 use weir_response_cache::policy::assume::{Assumptions, Heuristic};
 use weir_response_cache::policy::judge;
@@ -253,7 +254,7 @@ proptest! {
     fn names_read_back_and_values_are_told_apart(names in prop::collection::vec("[a-z]{1,3}", 0..4), a in "[a-z,]{0,3}", b in "[a-z,]{0,3}") {
         prop_assert_eq!(read_names(&names_bytes(&names)).map(|read| read.to_vec()), Some(names.clone()));
         if let Some(name) = names.first() {
-            let of = |value: &str| variant_bytes(b"", &names, &Headers::new(&[(name.as_str(), value)]));
+            let of = |value: &str| variant_bytes(b"", &names, &Headers::new(&[(name.as_str(), value)]), &Normal::default());
             prop_assert_eq!(of(&a) == of(&b), a == b);
         }
     }

@@ -3,7 +3,7 @@
 //! A response names in `Vary` the request fields that it depends on; it is kept with those fields' values
 //! and answers only requests that have the same. A field that was absent must be absent again.
 //! Several lines of a field are one value joined by commas, blanks around lines do not count;
-//! nothing else is normalised.
+//! nothing else is normalised unless a rule asks for it ([`Normal`]).
 //!
 //! **Source**: RFC 9111 section 4.1; RFC 9110 section 12.5.5.
 
@@ -11,6 +11,7 @@ use kit::headers::Headers;
 use std::rc::Rc;
 
 use crate::http::field::{is_token, members, trim};
+use crate::key::normal::Normal;
 
 /// How many fields a response may vary on; one that names more is not stored.
 pub const MAX_NAMES: usize = 16;
@@ -73,7 +74,14 @@ pub fn names_bytes(names: &[String]) -> Vec<u8> {
 ///
 /// Routes may choose a cluster by a header that is neither in the URI nor, since no service behind knows of the
 /// choice, in any `Vary`: what one cluster answered is no answer of another.
-pub fn variant_bytes(cluster: &[u8], names: &[String], request: &Headers) -> Vec<u8> {
+///
+/// What `normal` says of a value is marked, so that it equals no value that came as it is.
+pub fn variant_bytes(
+    cluster: &[u8],
+    names: &[String],
+    request: &Headers,
+    normal: &Normal,
+) -> Vec<u8> {
     let mut out = Vec::new();
     if !cluster.is_empty() {
         // No field has an empty name.
@@ -82,6 +90,11 @@ pub fn variant_bytes(cluster: &[u8], names: &[String], request: &Headers) -> Vec
     }
     for name in names {
         push(&mut out, name.as_bytes());
+        if let Some(value) = normal.value(name, request) {
+            out.push(2);
+            push(&mut out, &value);
+            continue;
+        }
         match value(name, request) {
             Some(value) => {
                 out.push(1);
