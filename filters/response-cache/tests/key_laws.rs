@@ -97,7 +97,8 @@ proptest! {
         let key = rule.build(&x, b"http", host.as_bytes(), path.as_bytes()).unwrap();
         let whole = key.whole();
         prop_assert_eq!(halves(&whole), Some((&key.uri[..], &key.parts[..])));
-        prop_assert!(shown(&whole).starts_with(&format!("http://{host}{path}, header x ")));
+        let start = format!("http://{host}{path}, header x ");
+        prop_assert!(shown(&whole).starts_with(&start));
     }
 
     #[test]
