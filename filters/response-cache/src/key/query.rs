@@ -241,7 +241,7 @@ impl Picked {
             return allow.iter().any(|allowed| stem(allowed.as_bytes()) == stem_of_name);
         }
         let denied = self.deny.iter().any(|denied| denied.as_bytes() == name);
-        !denied && !(self.drop_tracking && is_tracking(name))
+        !(denied || self.drop_tracking && is_tracking(name))
     }
 }
 
