@@ -155,7 +155,11 @@ impl Store {
         keep: Keep,
     ) -> Option<Entry> {
         let place = Place { bucket, way: idx, generation: way.generation };
-        if let Some(stored) = self.local.get(way.generation) {
+        let hot = match keep {
+            Keep::Yes => self.local.get(way.generation),
+            Keep::No => self.local.peek(way.generation),
+        };
+        if let Some(stored) = hot {
             return Some(Entry { stored, place });
         }
         let slot = host.shared_get(&self.slot_name(bucket, idx))?;

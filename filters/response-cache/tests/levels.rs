@@ -172,7 +172,10 @@ fn the_first_level_keeps_its_bytes_and_what_is_used() {
         assert_eq!(local.bytes(), local.entries() as u64 * (400 + OVERHEAD));
     }
     assert_eq!(local.entries(), 20);
-    assert!(local.get(150).is_none() && local.get(199).is_some());
+    assert!(local.peek(150).is_none() && local.peek(199).is_some());
+    let oldest = (151..).find(|generation| local.peek(*generation).is_some()).unwrap();
+    local.put(&sized(300, 400));
+    assert!(local.peek(oldest).is_none(), "to look is no use");
     local.put(&sized(200, 3_000));
     assert!(local.get(200).is_none(), "one alone may not push out all others");
     local.put(&sized(199, 400));

@@ -61,6 +61,12 @@ impl Local {
         Some(Rc::clone(&hot.stored))
     }
 
+    /// The same for somebody who only looks: that is no use.
+    pub fn peek(&self, generation: u64) -> Option<Rc<Stored>> {
+        let held = self.held.borrow();
+        held.by_generation.get(&generation).map(|hot| Rc::clone(&hot.stored))
+    }
+
     /// Takes a response in, and lets go of others for it; one that is too large stays outside.
     pub fn put(&self, stored: &Rc<Stored>) {
         let size = size_of(stored);
