@@ -5,6 +5,8 @@ use crate::config;
 use crate::exchange::Attribute;
 use crate::fake::{FakeExchange, FakeHost};
 
+mod parts;
+
 /// The SHA-256 of `open sesame`.
 const HASH: &str = "41ef4bb0b23661e66301aac36066912dac037827b4ae63a7b1165a5aa93ed4eb";
 
