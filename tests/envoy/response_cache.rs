@@ -1,5 +1,10 @@
 //! The cache through a real Envoy, with several workers on one store.
 
+mod collapse;
+mod private;
+mod purge;
+mod stale;
+
 use std::thread;
 
 use harness::client::{Connection, Request};
@@ -12,7 +17,7 @@ fn cacheable(request: &Message) -> Act {
     Act::response(200, &[("cache-control", "max-age=600"), ("x-origin", "yes")], request.target())
 }
 
-fn status_of(message: &Message) -> &str {
+pub(crate) fn status_of(message: &Message) -> &str {
     message.field("cache-status").unwrap_or_default()
 }
 

@@ -1,1 +1,256 @@
-//! Requests that the cache makes by itself, through Envoy, to this very filter.
+//! Requests that the cache makes by itself: refreshes, and fetches of what nobody has asked for yet.
+//!
+//! They are ordinary requests to a cluster that leads back into this Envoy, so that whatever stands on a client's way
+//! stands on theirs: routes and their rewrites, retries, authentication, the circuit breaker. Nothing is stored from
+//! the call's own answer; the filter that the request passes on its way knows it by a marker, skips the lookup, and
+//! stores the response as it stores every other.
+//!
+//! The marker is a header that carries what a client must not be able to say: the scheme and the key parts of the
+//! request that was the occasion. It is signed with the secret of the process, is good for one URI and a minute, and
+//! is removed before the request goes on; one that is not genuine is removed too, and means nothing.
+//!
+//! The edge: a call that fails changes nothing, what is stored stays as it is. Beyond `max_concurrent` calls of one
+//! worker none is started.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use kit::exchange::{Answer, Call, CallId};
+use kit::hash::Secret;
+use kit::headers::Headers;
+use kit::{Host, Nanos};
+
+use crate::config::Background as Settings;
+use crate::http::field::trim;
+use crate::key::Key;
+use crate::signals::CACHE_NAME;
+
+/// The header that marks a background request.
+pub const MARKER: &str = "x-weir-background";
+
+/// How old a marker may be.
+const MAX_MARKER_AGE: Nanos = Nanos::MINUTE;
+
+/// What a background request is for, as its marker says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errand {
+    /// The scheme of the request that was the occasion.
+    pub scheme: Vec<u8>,
+    /// The rule that holds; found by matching where there is none.
+    pub rule: Option<String>,
+    /// The key parts of the request that was the occasion: the user, for example.
+    pub parts: Vec<u8>,
+}
+
+/// A background request to make.
+#[derive(Debug, Clone, Default)]
+pub struct Job<'a> {
+    /// `http` or `https`.
+    pub scheme: &'a [u8],
+    /// The host, with its port if it has one.
+    pub authority: &'a [u8],
+    /// Path and query.
+    pub path: &'a [u8],
+    /// The rule that holds, if that is known.
+    pub rule: Option<&'a str>,
+    /// The key parts of the request that is the occasion.
+    pub parts: &'a [u8],
+    /// The headers of the request that is the occasion; empty if there is none.
+    pub headers: Headers,
+}
+
+impl<'a> Job<'a> {
+    /// The request that was the occasion, once more.
+    pub fn again(headers: &'a Headers, scheme: &'a [u8], rule: &'a str, key: &'a Key) -> Self {
+        Self {
+            scheme,
+            authority: headers.get(":authority").unwrap_or_default(),
+            path: headers.get(":path").unwrap_or_default(),
+            rule: Some(rule),
+            parts: &key.parts,
+            headers: headers.clone(),
+        }
+    }
+}
+
+/// One worker's background requests; `T` is what their makers want back when they have ended.
+#[derive(Debug)]
+pub struct Background<T> {
+    settings: Settings,
+    secret: Secret,
+    filter: &'static str,
+    next: Cell<u64>,
+    under_way: RefCell<BTreeMap<u64, T>>,
+}
+
+/// How a background request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was answered.
+    Answered {
+        /// With this status.
+        status: u16,
+        /// And the filter on its way says that it is stored.
+        is_stored: bool,
+    },
+    /// It was not.
+    Failed,
+}
+
+impl<T> Background<T> {
+    /// The background requests of this filter; its answers carry the filter's name.
+    pub fn new(host: &dyn Host, filter: &'static str, settings: Settings) -> Self {
+        Self {
+            settings,
+            secret: Secret::of_process(host),
+            filter,
+            next: Cell::new(0),
+            under_way: RefCell::default(),
+        }
+    }
+
+    /// Whether another request may be started now.
+    pub fn has_room(&self) -> bool {
+        self.under_way.borrow().len() < usize::try_from(self.settings.max_concurrent).unwrap_or(0)
+    }
+
+    /// Starts a request; `on_end` comes back from [`Background::ended`]. Gives it back at once where there is no room.
+    ///
+    /// # Errors
+    /// `on_end`, if too many requests are under way.
+    ///
+    /// **Cost**: two host calls; one more when it ends.
+    pub fn start(&self, host: &dyn Host, job: &Job<'_>, on_end: T) -> Result<(), T> {
+        if !self.has_room() {
+            return Err(on_end);
+        }
+        let number = self.next.get();
+        self.next.set(number.wrapping_add(1));
+        self.under_way.borrow_mut().insert(number, on_end);
+        host.call(Call {
+            id: CallId { filter: self.filter, number },
+            cluster: self.settings.cluster.clone(),
+            headers: self.headers(host, job),
+            body: Vec::new(),
+            timeout: self.settings.timeout,
+        });
+        Ok(())
+    }
+
+    /// A call has ended: what its maker wanted back, and how it ended; `None` for a call that is not known.
+    pub fn ended(&self, id: CallId, answer: &Answer) -> Option<(T, Ended)> {
+        let on_end = self.under_way.borrow_mut().remove(&id.number)?;
+        let ended = match answer {
+            Answer::Response { headers, .. } => match headers.text(":status").map(str::parse) {
+                Some(Ok(status)) => Ended::Answered { status, is_stored: says_stored(headers) },
+                Some(Err(_)) | None => Ended::Failed,
+            },
+            Answer::Failed => Ended::Failed,
+        };
+        Some((on_end, ended))
+    }
+
+    fn headers(&self, host: &dyn Host, job: &Job<'_>) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut headers = vec![
+            (":method".to_owned(), "GET".to_owned()),
+            (":authority".to_owned(), text(job.authority)),
+            (":path".to_owned(), text(job.path)),
+        ];
+        for (name, value) in job.headers.iter().filter(|(name, _)| is_sent_on(name)) {
+            // What is no text can not be sent; at worst another variant is refreshed.
+            if let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) {
+                headers.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        headers.push((MARKER.to_owned(), mark(&self.secret, job, host.now())));
+        headers
+    }
+}
+
+/// What the marker of this request says; `None` without one, or if it is not genuine.
+pub fn errand(secret: &Secret, request: &Headers, now: Nanos) -> Option<Errand> {
+    let mut markers = request.all(MARKER);
+    let (Some(marker), None) = (markers.next(), markers.next()) else { return None };
+    let marker = std::str::from_utf8(marker).ok()?;
+    let (signature, said) = marker.split_once(' ')?;
+    let authority = request.get(":authority").unwrap_or_default();
+    let path = request.get(":path").unwrap_or_default();
+    if signature != sign(secret, said, authority, path) {
+        return None;
+    }
+    let mut words = said.split(' ');
+    let issued = Nanos(words.next()?.parse().ok()?);
+    if now.saturating_sub(issued) > MAX_MARKER_AGE {
+        return None;
+    }
+    let scheme = words.next()?.as_bytes().to_vec();
+    let rule = words.next().filter(|rule| *rule != "-").map(str::to_owned);
+    let parts = unhex(words.next()?.strip_prefix('.')?)?;
+    Some(Errand { scheme, rule, parts })
+}
+
+/// Whether the last to speak in `Cache-Status`, which is this filter, says that it stores the response.
+fn says_stored(headers: &Headers) -> bool {
+    let last = headers.all("cache-status").last().unwrap_or_default();
+    let ours = last.strip_prefix(CACHE_NAME.as_bytes()).unwrap_or_default();
+    ours.split(|byte| *byte == b';').any(|parameter| trim(parameter) == b"stored")
+}
+
+fn mark(secret: &Secret, job: &Job<'_>, now: Nanos) -> String {
+    let scheme = if job.scheme.eq_ignore_ascii_case(b"https") { "https" } else { "http" };
+    let parts = hex(job.parts);
+    let said = format!("{} {scheme} {} .{parts}", now.0, job.rule.unwrap_or("-"));
+    format!("{} {said}", sign(secret, &said, job.authority, job.path))
+}
+
+/// A keyed hash over everything that the marker says and what it says it about.
+fn sign(secret: &Secret, said: &str, authority: &[u8], path: &[u8]) -> String {
+    let mut bytes = b"weir background request\0".to_vec();
+    for part in [said.as_bytes(), authority, path] {
+        bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend_from_slice(part);
+    }
+    hex(&secret.tag(&bytes).to_bytes())
+}
+
+/// Whether a field of the occasion belongs in the background request: not those of its connection, its conditions,
+/// its wishes about caches, or the way on which it came.
+fn is_sent_on(name: &[u8]) -> bool {
+    !name.starts_with(b":")
+        && !name.starts_with(b"x-forwarded-")
+        && !name.starts_with(b"x-envoy-")
+        && !kit::headers::is_hop_by_hop(name)
+        && name != MARKER.as_bytes()
+        && !matches!(
+            name,
+            b"cache-control"
+                | b"content-length"
+                | b"expect"
+                | b"host"
+                | b"if-match"
+                | b"if-modified-since"
+                | b"if-none-match"
+                | b"if-range"
+                | b"if-unmodified-since"
+                | b"pragma"
+                | b"range"
+                | b"via"
+                | b"x-request-id"
+        )
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests;

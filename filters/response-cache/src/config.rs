@@ -15,8 +15,11 @@ use kit::units::Bytes;
 pub use rule::{Action, Rule};
 pub use service::{Background, CacheStatus, Collapse, Resource, Warm};
 
+use crate::reply::Marks;
 use crate::store::Geometry;
+use crate::store::flights::Limits;
 use crate::store::index::WAYS;
+use crate::warming::Budget;
 
 /// Bytes of the first level of each worker.
 const LOCAL_BYTES: u64 = 8 << 20;
@@ -136,6 +139,49 @@ pub fn read(fields: &mut Fields<'_>) -> Config {
 }
 
 impl Config {
+    /// What clients are told.
+    pub const fn marks(&self) -> Marks {
+        Marks {
+            cache_status: self.cache_status.is_on(),
+            status_key: matches!(self.cache_status, CacheStatus::WithKey),
+            x_cache: self.x_cache,
+            x_cache_key: self.x_cache_key,
+        }
+    }
+
+    /// The bounds of waiting and remembering; those of the default where requests do not wait.
+    pub fn flight_limits(&self) -> Limits {
+        let Collapse { timeout, remember, max_waiting } = self.collapse.unwrap_or_default();
+        Limits { timeout, remember, max_waiting }
+    }
+
+    /// The budget of warming and the first URLs; `None` where Weir makes no requests of its own.
+    pub fn warming(&self) -> Option<(Budget, &[String])> {
+        let background = self.background.as_ref()?;
+        let budget = Budget { at_once: self.warm.concurrency, timeout: background.timeout };
+        Some((budget, &self.warm.urls))
+    }
+
+    /// The URI halves of the keys that any rule makes of this URI, each once.
+    pub fn uris(&self, scheme: &[u8], authority: &[u8], path: &[u8]) -> Vec<Vec<u8>> {
+        let mut uris = Vec::new();
+        for rule in self.rules.iter().filter(|rule| rule.action == Action::Cache) {
+            let uri = rule.key.uri(scheme, authority, path);
+            uris.extend(uri.filter(|uri| !uris.contains(uri)));
+        }
+        uris
+    }
+
+    /// Fields that clients do not see.
+    pub fn hidden(&self) -> &[String] {
+        if self.hide_tags { &self.tag_headers } else { &[] }
+    }
+
+    /// Whether any rule's keys have more than the URI.
+    pub fn has_key_parts(&self) -> bool {
+        self.rules.iter().any(|rule| rule.key.has_parts())
+    }
+
     /// The size of the store.
     pub fn geometry(&self) -> Geometry {
         let ways = u32::try_from(WAYS).unwrap_or(u32::MAX);

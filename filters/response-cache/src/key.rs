@@ -18,32 +18,6 @@ mod rule;
 pub use parts::shown;
 pub use rule::{KeyRule, MAX_PARTS};
 
-use kit::config::Fields;
-
-/// What of a request is its key, by one rule; the whole URI by default.
-#[derive(Debug, Clone, Default)]
-pub struct KeyRule {
-    per_user: bool,
-}
-
-impl KeyRule {
-    /// Reads the object `key` of a rule.
-    pub fn read(fields: &mut Fields<'_>) -> Self {
-        fields.know(&["query", "headers", "cookies", "claims", "user", "on_missing_user"]);
-        Self { per_user: fields.has("user") }
-    }
-
-    /// What it is, for operators.
-    pub fn describe(&self) -> String {
-        if self.per_user { "the URI and the user".to_owned() } else { "the URI".to_owned() }
-    }
-
-    /// Whether the key tells users apart.
-    pub fn is_per_user(&self) -> bool {
-        self.per_user
-    }
-}
-
 /// The primary key of a request, in its two parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Key {
@@ -54,6 +28,12 @@ pub struct Key {
 }
 
 impl Key {
+    /// The key of these bytes, which [`Key::whole`] has made; `None` for others.
+    pub fn read(whole: &[u8]) -> Option<Self> {
+        let (uri, parts) = halves(whole)?;
+        Some(Self { uri: uri.to_vec(), parts: parts.to_vec() })
+    }
+
     /// Both as one, so that no two different keys give the same bytes.
     pub fn whole(&self) -> Vec<u8> {
         let mut whole = Vec::with_capacity(self.uri.len() + self.parts.len() + 4);

@@ -103,6 +103,11 @@ impl Store {
         (this, opened)
     }
 
+    /// Buckets of the index.
+    pub const fn n_buckets(&self) -> u32 {
+        self.geometry.n_buckets
+    }
+
     /// What is stored for this request, told by its key, the cluster that it goes to, and its headers.
     ///
     /// A response is found for as long as it is of any use ([`Stored::until`]), and after that until its place is
@@ -117,6 +122,7 @@ impl Store {
         key: &[u8],
         cluster: &[u8],
         request: &Headers,
+        normal: &Normal,
         now: Nanos,
     ) -> Found {
         let tag = self.secret.tag(key);
@@ -127,7 +133,7 @@ impl Store {
         for (idx, way) in ways_of(&bytes.value, tag) {
             let Some(names) = self.names_of(host, bucket, idx, &way) else { continue };
             found = Found::OtherVariant;
-            let variant = vary::variant_bytes(cluster, &names, request, &Normal::default());
+            let variant = vary::variant_bytes(cluster, &names, request, normal);
             if self.short_tag(&variant) != way.variant {
                 continue;
             }

@@ -10,6 +10,7 @@ use kit::Nanos;
 use kit::fake::FakeHost;
 use kit::headers::Headers;
 use weir_response_cache::http::vary::{names_bytes, variant_bytes};
+use weir_response_cache::key::normal::Normal;
 use weir_response_cache::store::local::{Local, OVERHEAD};
 use weir_response_cache::store::stored::Stored;
 use weir_response_cache::store::{Entry, Found, Geometry, Store};
@@ -28,7 +29,7 @@ fn two_workers() -> (FakeHost, Store, Store) {
 }
 
 fn find(store: &Store, host: &FakeHost, key: &str) -> Option<Entry> {
-    match store.find(host, key.as_bytes(), b"", &Headers::default(), T0) {
+    match store.find(host, key.as_bytes(), b"", &Headers::default(), &Normal::default(), T0) {
         Found::Entry(entry) => Some(entry),
         Found::Nothing | Found::OtherVariant => None,
     }
@@ -102,7 +103,8 @@ fn what_is_stale_is_found_while_it_is_of_use() {
         assert_eq!(graceful.until(), T0.saturating_add(longest));
         store.put(&host, graceful, T0, T0).unwrap();
         let last = Nanos(T0.saturating_add(longest).0 - 1);
-        let found = store.find(&host, key.as_bytes(), b"", &Headers::default(), last);
+        let found =
+            store.find(&host, key.as_bytes(), b"", &Headers::default(), &Normal::default(), last);
         assert!(matches!(found, Found::Entry(_)), "{key}");
     }
 }
@@ -115,7 +117,7 @@ fn all_variants_of_a_key_are_listed_and_no_others() {
         let request = Headers::new(&[("accept", accept)]);
         let stored = Stored {
             names: names_bytes(&names),
-            variant: variant_bytes(b"", &names, &request),
+            variant: variant_bytes(b"", &names, &request, &Normal::default()),
             received: T0.0 + received,
             fields: accept.into(),
             ..response("a", 60, 1)

@@ -221,7 +221,7 @@ proptest! {
             status: 200, ..Stored::default()
         };
         store.put(&host, response, Nanos(1), Nanos::from_secs(100)).unwrap();
-        let found = store.find(&host, b"k", b"", &Headers::default(), Nanos::from_secs(at));
+        let found = store.find(&host, b"k", b"", &Headers::default(), &Normal::default(), Nanos::from_secs(at));
         let age = initial_age + at.saturating_sub(100);
         prop_assert_eq!(matches!(found, Found::Entry(entry) if !entry.stored.freshness().left(Nanos::from_secs(at)).is_zero()), age < lifetime);
     }
@@ -315,7 +315,7 @@ proptest! {
             };
             store.put(&host, response, Nanos(1), Nanos(5)).unwrap();
             prop_assert!(host.shared_bytes() <= 2 * (8_000 + BUCKET_SIZE) + 16 + 4);
-            prop_assert!(matches!(store.find(&host, &[key], b"", &Headers::default(), Nanos(5)), Found::Entry(found) if found.stored.key == [key]));
+            prop_assert!(matches!(store.find(&host, &[key], b"", &Headers::default(), &Normal::default(), Nanos(5)), Found::Entry(found) if found.stored.key == [key]));
         }
     }
 

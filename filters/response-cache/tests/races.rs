@@ -11,6 +11,7 @@ use kit::headers::Headers;
 use kit::meter::{Kind, Meter, MetricId};
 use kit::shared::{SetError, SharedData, Versioned};
 use kit::{Host, Nanos};
+use weir_response_cache::key::normal::Normal;
 use weir_response_cache::store::index::BUCKET_SIZE;
 use weir_response_cache::store::stored::Stored;
 use weir_response_cache::store::{Found, Geometry, Store};
@@ -25,7 +26,7 @@ fn put(store: &Store, host: &FakeHost, stored: Stored) {
 }
 
 fn has(store: &Store, host: &FakeHost, key: &str) -> bool {
-    matches!(store.find(host, key.as_bytes(), b"", &Headers::default(), T0), Found::Entry(entry) if entry.stored.key == key.as_bytes())
+    matches!(store.find(host, key.as_bytes(), b"", &Headers::default(), &Normal::default(), T0), Found::Entry(entry) if entry.stored.key == key.as_bytes())
 }
 
 /// What another worker does.
@@ -105,7 +106,7 @@ fn a_way_that_goes_to_another_meanwhile_is_served_to_nobody() {
         store.put(&meddled, response(first, 60, 4_200), T0, T0).unwrap();
         for key in ["full", first, second] {
             if let Found::Entry(found) =
-                store.find(&host, key.as_bytes(), b"", &Headers::default(), T0)
+                store.find(&host, key.as_bytes(), b"", &Headers::default(), &Normal::default(), T0)
             {
                 assert_eq!(
                     (found.stored.key.as_slice(), found.stored.body.len()),
@@ -134,7 +135,10 @@ fn an_invalidation_between_claim_and_slot_wins() {
     };
     let meddled = Meddled { host: &host, before: "/t/s", meddle: RefCell::new(Some(&meddle)) };
     store.put(&meddled, response("a", 60, 100), T0, T0).unwrap();
-    assert_eq!(store.find(&host, b"a", b"", &Headers::default(), T0), Found::Nothing);
+    assert_eq!(
+        store.find(&host, b"a", b"", &Headers::default(), &Normal::default(), T0),
+        Found::Nothing
+    );
     assert!(host.shared_bytes() < BUCKET_SIZE + 100, "the slot is empty");
 }
 
@@ -152,7 +156,7 @@ fn a_note_of_a_use_undoes_nothing() {
         }];
     for meddle in changes {
         let meddled = Meddled { host: &host, before: "/t/b", meddle: RefCell::new(Some(meddle)) };
-        let found = store.find(&meddled, b"a", b"", &Headers::default(), T0);
+        let found = store.find(&meddled, b"a", b"", &Headers::default(), &Normal::default(), T0);
         assert!(matches!(found, Found::Entry(_)), "it was there when it was looked up");
         assert!(meddled.meddle.borrow().is_none(), "the use was noted, or tried to");
         assert!(!has(&store, &host, "a"), "its slot is gone, its copy in the worker is not");

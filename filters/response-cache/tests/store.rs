@@ -7,6 +7,7 @@ use kit::Nanos;
 use kit::fake::FakeHost;
 use kit::headers::Headers;
 use kit::shared::SharedData;
+use weir_response_cache::key::normal::Normal;
 use weir_response_cache::signals::{Eviction, Refusal};
 use weir_response_cache::store::index::BUCKET_SIZE;
 use weir_response_cache::store::stored::Stored;
@@ -22,7 +23,7 @@ fn put(store: &Store, host: &FakeHost, stored: Stored, now: Nanos) -> Vec<Evicti
 }
 
 fn has(store: &Store, host: &FakeHost, key: &str) -> bool {
-    matches!(store.find(host, key.as_bytes(), b"", &Headers::default(), T0), Found::Entry(entry) if entry.stored.key == key.as_bytes())
+    matches!(store.find(host, key.as_bytes(), b"", &Headers::default(), &Normal::default(), T0), Found::Entry(entry) if entry.stored.key == key.as_bytes())
 }
 
 /// The shared name of the one slot that holds these bytes.
@@ -111,7 +112,9 @@ fn the_same_key_replaces_itself() {
         let changed = store.put(&host, response("a", 30, n * 100), T0, T0).unwrap();
         assert_eq!((changed.evicted.len(), changed.entries), (0, i64::from(n == 1)));
     }
-    let Found::Entry(entry) = store.find(&host, b"a", b"", &Headers::default(), T0) else {
+    let Found::Entry(entry) =
+        store.find(&host, b"a", b"", &Headers::default(), &Normal::default(), T0)
+    else {
         panic!()
     };
     assert_eq!(entry.stored.body.len(), 4_900);
@@ -145,7 +148,10 @@ fn a_slot_that_holds_something_else_is_a_miss() {
     put(&store, &host, response("key", 30, 10), T0);
     assert!(has(&store, &host, "key"));
     host.shared_set("weir/response-cache/t/b0", b"\x01torn", None).unwrap();
-    assert_eq!(store.find(&host, b"key", b"", &Headers::default(), T0), Found::Nothing);
+    assert_eq!(
+        store.find(&host, b"key", b"", &Headers::default(), &Normal::default(), T0),
+        Found::Nothing
+    );
     put(&store, &host, response("key", 30, 10), T0);
     assert!(has(&store, &host, "key"));
 }
@@ -160,7 +166,10 @@ fn a_fill_that_dies_between_its_steps_leaves_nothing_to_serve() {
     put(&store, &host, response("first", 60, 20), T0);
     // As if only the index of the second writing had come through.
     host.shared_set(&slot, &before, None).unwrap();
-    assert_eq!(store.find(&host, b"first", b"", &Headers::default(), T0), Found::OtherVariant);
+    assert_eq!(
+        store.find(&host, b"first", b"", &Headers::default(), &Normal::default(), T0),
+        Found::OtherVariant
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use kit::fake::FakeHost;
 use kit::headers::Headers;
 use kit::shared::SharedData;
 use proptest::prelude::*;
+use weir_response_cache::key::normal::Normal;
 use weir_response_cache::store::index::{BUCKET_SIZE, WAYS};
 use weir_response_cache::store::stored::Stored;
 use weir_response_cache::store::{Found, Geometry, Store};
@@ -61,7 +62,7 @@ fn step() -> impl Strategy<Value = (usize, Step)> {
 
 fn find(store: &Store, host: &FakeHost, key: u8) -> Option<weir_response_cache::store::Entry> {
     let now = kit::Host::now(host);
-    match store.find(host, &[key], b"", &Headers::default(), now) {
+    match store.find(host, &[key], b"", &Headers::default(), &Normal::default(), now) {
         Found::Entry(entry) => Some(entry),
         Found::Nothing | Found::OtherVariant => None,
     }

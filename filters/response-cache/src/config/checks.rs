@@ -53,11 +53,11 @@ pub(super) fn bypass(fields: &mut Fields<'_>) {
 }
 
 /// Checks a rule that may store, in whose object `fields` still is.
-pub(super) fn cache(fields: &mut Fields<'_>, rule: &Rule, has_background: bool) {
+pub(super) fn cache(fields: &mut Fields<'_>, rule: &Rule) {
     lifetimes(fields, rule);
     privacy(fields, rule);
     statuses(fields, rule);
-    graces(fields, rule, has_background);
+    graces(fields, rule);
 }
 
 fn lifetimes(fields: &mut Fields<'_>, rule: &Rule) {
@@ -153,11 +153,8 @@ fn statuses(fields: &mut Fields<'_>, rule: &Rule) {
     }
 }
 
-fn graces(fields: &mut Fields<'_>, rule: &Rule, has_background: bool) {
+fn graces(fields: &mut Fields<'_>, rule: &Rule) {
     let terms = &rule.terms;
-    if terms.stale_while_revalidate.is_some() && !has_background {
-        without_background(fields, "stale_while_revalidate", "it");
-    }
     let graces = [
         ("stale_while_revalidate", terms.stale_while_revalidate),
         ("stale_if_error", terms.stale_if_error),

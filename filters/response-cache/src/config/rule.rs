@@ -67,7 +67,7 @@ impl Rule {
         }
     }
 
-    fn read(fields: &mut Fields<'_>, names: &mut Names, has_background: bool) -> Self {
+    fn read(fields: &mut Fields<'_>, names: &mut Names) -> Self {
         let name = names.read(fields).unwrap_or_default();
         let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
         let actions = [("cache", Action::Cache), ("bypass", Action::Bypass)];
@@ -90,7 +90,7 @@ impl Rule {
         };
         match action {
             Action::Bypass => checks::bypass(fields),
-            Action::Cache => checks::cache(fields, &rule, has_background),
+            Action::Cache => checks::cache(fields, &rule),
         }
         rule
     }
@@ -98,12 +98,11 @@ impl Rule {
 
 /// The rules in force, and the names of those that are switched off.
 pub(super) fn read_all(fields: &mut Fields<'_>) -> (Vec<Rule>, Vec<String>) {
-    let has_background = fields.has("background");
     fields.remedy("leave rules out to cache whatever the origin allows");
     let mut names = Names::default();
     let rules = fields.optional_objects("rules", 1..=MAX_RULES, |fields| {
         let enabled = fields.optional_bool("enabled").unwrap_or(true);
-        (enabled, Rule::read(fields, &mut names, has_background))
+        (enabled, Rule::read(fields, &mut names))
     });
     let Some(rules) = rules else { return (vec![Rule::everything()], Vec::new()) };
     let (on, off): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(enabled, _)| *enabled);

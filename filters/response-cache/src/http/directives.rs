@@ -82,6 +82,16 @@ pub struct ResponseDirectives {
     pub public: bool,
     /// Never to be used stale (5.2.2.2).
     pub must_revalidate: bool,
+    /// Never to be used stale by a shared cache (5.2.2.8).
+    pub proxy_revalidate: bool,
+    /// Only to be stored by who understands its status, and then whatever `no-store` says (5.2.2.3).
+    pub must_understand: bool,
+    /// Does not change while it is fresh (RFC 8246).
+    pub immutable: bool,
+    /// How long it may be served stale while it is refreshed (RFC 5861, 3).
+    pub stale_while_revalidate: Delta,
+    /// How long it may be served stale when the origin fails (RFC 5861, 4).
+    pub stale_if_error: Delta,
     /// The lifetime in shared caches (5.2.2.10).
     pub s_maxage: Delta,
     /// The lifetime (5.2.2.1).
@@ -93,23 +103,31 @@ pub struct ResponseDirectives {
 impl ResponseDirectives {
     /// Adds one line of the field.
     pub fn read(&mut self, line: &[u8]) {
-        for directive in Directives::of(line) {
-            let Ok(Directive { name, argument }) = directive else {
-                self.malformed = true;
-                return;
-            };
-            let argument = argument.as_deref();
-            match name.to_ascii_lowercase().as_slice() {
-                b"no-store" => self.no_store = true,
-                b"no-cache" => self.no_cache = true,
-                b"private" => self.private = true,
-                b"public" => self.public |= argument.is_none(),
-                b"must-revalidate" => self.must_revalidate |= argument.is_none(),
-                b"s-maxage" => self.s_maxage.take(argument),
-                b"max-age" => self.max_age.take(argument),
-                _ => {}
-            }
+        self.malformed |= !each(line, |name, argument| self.take(name, argument));
+    }
+
+    /// Adds one directive; names are lower case.
+    pub(crate) fn take(&mut self, name: &[u8], argument: Option<&[u8]>) {
+        match name {
+            b"no-store" => self.no_store = true,
+            b"no-cache" => self.no_cache = true,
+            b"private" => self.private = true,
+            b"public" => self.public |= argument.is_none(),
+            b"must-revalidate" => self.must_revalidate = true,
+            b"proxy-revalidate" => self.proxy_revalidate = true,
+            b"must-understand" => self.must_understand |= argument.is_none(),
+            b"immutable" => self.immutable |= argument.is_none(),
+            b"s-maxage" => self.s_maxage.take(argument),
+            b"max-age" => self.max_age.take(argument),
+            b"stale-while-revalidate" => self.stale_while_revalidate.take(argument),
+            b"stale-if-error" => self.stale_if_error.take(argument),
+            _ => {}
         }
+    }
+
+    /// Whether it may never be served stale by a shared cache: `s-maxage` means `proxy-revalidate` too (5.2.2.10).
+    pub fn forbids_stale(&self) -> bool {
+        self.must_revalidate || self.proxy_revalidate || self.s_maxage != Delta::Absent
     }
 
     /// Whether a response to an authorised request may be stored, and used for others (3.5).
@@ -142,23 +160,16 @@ pub struct RequestDirectives {
 impl RequestDirectives {
     /// Adds one line of the field.
     pub fn read(&mut self, line: &[u8]) {
-        for directive in Directives::of(line) {
-            let Ok(Directive { name, argument }) = directive else {
-                self.malformed = true;
-                return;
-            };
-            let argument = argument.as_deref();
-            match name.to_ascii_lowercase().as_slice() {
-                b"no-store" => self.no_store = true,
-                b"no-cache" => self.no_cache = true,
-                b"only-if-cached" => self.only_if_cached = true,
-                b"max-age" => self.max_age.take(argument),
-                b"min-fresh" => self.min_fresh.take(argument),
-                b"max-stale" => self.max_stale.take(argument),
-                b"stale-if-error" => self.stale_if_error.take(argument),
-                _ => {}
-            }
-        }
+        self.malformed |= !each(line, |name, argument| match name {
+            b"no-store" => self.no_store = true,
+            b"no-cache" => self.no_cache = true,
+            b"only-if-cached" => self.only_if_cached = true,
+            b"max-age" => self.max_age.take(argument),
+            b"min-fresh" => self.min_fresh.take(argument),
+            b"max-stale" => self.max_stale.take(argument),
+            b"stale-if-error" => self.stale_if_error.take(argument),
+            _ => {}
+        });
     }
 
     /// Whether stored answers are out of the question.
@@ -169,6 +180,16 @@ impl RequestDirectives {
             || self.max_age == Delta::Invalid
             || self.min_fresh == Delta::Invalid
     }
+}
+
+/// Hands each directive of a line on, its name in lower case, up to the first that breaks the grammar;
+/// whether none did.
+fn each(line: &[u8], mut take: impl FnMut(&[u8], Option<&[u8]>)) -> bool {
+    for directive in Directives::of(line) {
+        let Ok(Directive { name, argument }) = directive else { return false };
+        take(&name.to_ascii_lowercase(), argument.as_deref());
+    }
+    true
 }
 
 /// One member of the list.

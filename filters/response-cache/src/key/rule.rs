@@ -93,6 +93,20 @@ impl KeyRule {
         !self.user.is_empty()
     }
 
+    /// Whether keys have more than the URI.
+    pub const fn has_parts(&self) -> bool {
+        !self.shape.is_empty()
+            || !self.headers.is_empty()
+            || !self.cookies.is_empty()
+            || !self.claims.is_empty()
+            || self.is_per_user()
+    }
+
+    /// Whether keys have this header's values.
+    pub fn has_header(&self, name: &[u8]) -> bool {
+        self.headers.iter().any(|known| known.as_bytes() == name)
+    }
+
     /// The key of this request; `None` if it has none, and so must neither be answered from the store nor stored.
     ///
     /// That is so if it is no whole `http` or `https` URI, if `user` is asked for and the request names none or several,

@@ -6,6 +6,10 @@ use crate::signals::{Decision, Refusal};
 pub(super) const fn decision(decision: Decision) -> &'static str {
     match decision {
         Decision::Hit => "a stored response may answer it",
+        Decision::StaleHit => {
+            "a stored response may answer it though it is stale; it is being refreshed"
+        }
+        Decision::Collapsed => "another request has just brought the response",
         Decision::Miss => "nothing is stored for it",
         Decision::VaryMiss => {
             "something is stored for this key, but for other values of the headers that it varies on"
@@ -14,6 +18,8 @@ pub(super) const fn decision(decision: Decision) -> &'static str {
         Decision::Request => "the request itself refuses what is stored",
         Decision::Method => "its method is neither GET nor HEAD",
         Decision::Bypass => "it is not for the cache",
+        Decision::Background => "it is the cache's own request",
+        Decision::Operations => "it is an operator's request",
         Decision::OnlyIfCached => "it asks for only-if-cached, and nothing usable is stored",
     }
 }
@@ -30,7 +36,8 @@ pub(super) const fn refusal(refusal: Refusal) -> &'static str {
         Refusal::NotPlain => {
             "its lifetime is not the origin's own, and the request may be a user's"
         }
-        Refusal::Expired => "its lifetime was over when it came",
+        Refusal::Cookie => "its lifetime is the rule's, and the request has a cookie",
+        Refusal::Expired => "its lifetime was over when it came, and it is of no use stale",
         Refusal::Authorization => {
             "the request was authorised, and the response does not say that it may be shared"
         }
@@ -42,6 +49,10 @@ pub(super) const fn refusal(refusal: Refusal) -> &'static str {
         Refusal::FillMemory => "fill_memory was in use",
         Refusal::Incomplete => "its body is not as long as was announced",
         Refusal::Invalidated => "the resource was changed or purged while it was fetched",
+        Refusal::Guarded => {
+            "the request has a field such as x-forwarded-host that neither the key nor Vary has"
+        }
+        Refusal::Tags => "it has more tags, or longer ones, than are kept",
         Refusal::Store => "the shared store was not to be had",
     }
 }

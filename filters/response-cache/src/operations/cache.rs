@@ -10,6 +10,7 @@ use kit::{Exchange, Host, Nanos};
 
 use crate::operations::word;
 use crate::signals::{Decision, Eviction, Refusal};
+pub use crate::store::purges::Mode;
 use crate::store::stored::Stored;
 use crate::warming::{AddError, Added, Progress};
 
@@ -235,25 +236,6 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.parameter(), word(&self.text()))
-    }
-}
-
-/// How it is purged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// It is served to nobody any more.
-    Hard,
-    /// It counts as stale: it may be validated, or served stale where the rules allow it.
-    Soft,
-}
-
-impl Mode {
-    /// The word in answers and logs.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Hard => "hard",
-            Self::Soft => "soft",
-        }
     }
 }
 

@@ -123,13 +123,15 @@ enum Kind {
 impl Kind {
     const fn of(decision: Decision) -> Self {
         match decision {
-            Decision::Hit => Self::Hit,
+            Decision::Hit | Decision::StaleHit | Decision::Collapsed => Self::Hit,
             Decision::Miss
             | Decision::VaryMiss
             | Decision::Stale
             | Decision::Request
             | Decision::OnlyIfCached => Self::Miss,
-            Decision::Method | Decision::Bypass => Self::Passed,
+            Decision::Method | Decision::Bypass | Decision::Background | Decision::Operations => {
+                Self::Passed
+            }
         }
     }
 }

@@ -96,6 +96,16 @@ pub enum Mode {
     Soft,
 }
 
+impl Mode {
+    /// The word in answers and logs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Hard => "hard",
+            Self::Soft => "soft",
+        }
+    }
+}
+
 /// The two tables of instants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Table {

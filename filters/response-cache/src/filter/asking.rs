@@ -1,0 +1,453 @@
+//! The request's side: what is stored, and may it be the answer?
+
+use std::rc::Rc;
+
+use kit::exchange::{Attribute, Map};
+use kit::headers::Headers;
+use kit::{Exchange, Filter, Flow};
+
+use super::ResponseCache;
+use super::desk::is_bypassed;
+use super::errands::Refreshing;
+use super::stream::{Asked, Forwarded, Held, Passing, Queued, Stream, Waiting};
+use crate::background::{self, Errand, MARKER};
+use crate::config::{Action, Rule};
+use crate::http::request::{Method, Request, Treatment};
+use crate::http::validation;
+use crate::policy::reuse::{self, Heed, Verdict};
+use crate::reply::{self, How};
+use crate::signals::{Decision, Staleness, Wait};
+use crate::store::Found;
+use crate::store::flights::{self, Flight, Joined, Why};
+use crate::store::purges;
+use crate::store::stored::Stored;
+
+/// What was found for a request, after purges.
+pub(super) enum Sought {
+    /// Nothing, for this reason.
+    Nothing(Decision),
+    /// This, and whether it was purged softly.
+    Stored(Rc<Stored>, bool),
+}
+
+/// What a look into the store comes to.
+enum Look {
+    /// This is the answer.
+    Serve(Rc<Stored>),
+    /// This is the answer though it is stale: it is being refreshed.
+    ServeStale(Rc<Stored>),
+    /// There is none, and the request wants no other.
+    Refuse,
+    /// The origin is to be asked.
+    Forward(Origin),
+}
+
+/// How the origin is to be asked.
+struct Origin {
+    /// Why.
+    decision: Decision,
+    /// What is stored and could not be the answer by itself.
+    stale: Option<Rc<Stored>>,
+    /// Whether that is still good is the question.
+    validate: bool,
+    /// This request does it for all others.
+    lead: Option<Flight>,
+}
+
+impl Origin {
+    const fn for_lack(decision: Decision) -> Self {
+        Self { decision, stale: None, validate: false, lead: None }
+    }
+}
+
+/// How often one callback asks the store: what another worker has just stored may be gone again.
+const MAX_LOOKS: usize = 4;
+
+/// Whether a request comes for the first time or has waited.
+enum Turn {
+    First,
+    /// It waited for another request's response; why it would have been forwarded itself.
+    Woken(flights::Waiting, Decision),
+}
+
+/// Whether a request that nothing stored answers goes on now.
+enum Boarding {
+    /// It goes, and lands this flight.
+    Goes(Held),
+    /// It waits.
+    Waits(flights::Waiting),
+    /// Another response has just been stored: the store is to be asked once more.
+    LooksAgain(flights::Waiting),
+}
+
+impl ResponseCache {
+    /// A request has come.
+    pub(super) fn ask(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
+        let errand = self.errand(x);
+        if let Some(reply) = self.operations(x) {
+            return reply.into_flow();
+        }
+        let headers = x.request();
+        let request = Request::read(&headers);
+        let decision = match request.treatment(end) {
+            Treatment::Untouched => return Flow::Continue,
+            Treatment::Forward(decision) => decision,
+            Treatment::LookUp => match self.asked(x, request, &headers, errand) {
+                Ok(asked) => return self.search(stream, x, asked, Turn::First),
+                Err((request, rule)) => {
+                    self.decided(x, rule, Decision::Bypass);
+                    *stream = passing(Decision::Bypass, request);
+                    return Flow::Continue;
+                }
+            },
+        };
+        self.decided(x, None, decision);
+        *stream = passing(decision, request);
+        Flow::Continue
+    }
+
+    /// A waiting request was woken.
+    pub(super) fn ask_again(&self, stream: &mut Stream, x: &dyn Exchange) -> Flow {
+        match std::mem::take(stream) {
+            Stream::Waiting(waiting) => {
+                let Waiting { asked, decision, mut place } = *waiting;
+                let turn = place.take().map_or(Turn::First, |place| Turn::Woken(place, decision));
+                self.search(stream, x, asked, turn)
+            }
+            other => {
+                *stream = other;
+                Flow::Continue
+            }
+        }
+    }
+
+    /// What a genuine marker says; any marker is removed, nobody behind is to see it.
+    fn errand(&self, x: &dyn Exchange) -> Option<Errand> {
+        let headers = x.request();
+        headers.get(MARKER)?;
+        let errand = background::errand(&self.secret, &headers, x.now());
+        x.remove_header(Map::Request, MARKER);
+        errand
+    }
+
+    /// What the store is to be asked; the rule at hand if nothing is.
+    pub(super) fn asked(
+        &self,
+        x: &dyn Exchange,
+        request: Request,
+        headers: &Rc<Headers>,
+        errand: Option<Errand>,
+    ) -> Result<Asked, (Request, Option<usize>)> {
+        let named = errand.as_ref().and_then(|errand| errand.rule.as_deref());
+        let matching = match named {
+            Some(name) => self.config.rules.iter().position(|rule| rule.name == name),
+            None => self.config.rules.iter().position(|rule| rule.matcher.matches(x)),
+        };
+        let Some((idx, rule)) = matching.and_then(|idx| Some((idx, self.config.rules.get(idx)?)))
+        else {
+            return Err((request, None));
+        };
+        if rule.action == Action::Bypass || is_bypassed(rule, x) {
+            return Err((request, Some(idx)));
+        }
+        let scheme = errand.as_ref().map_or(&request.scheme, |errand| &errand.scheme).clone();
+        let key = match &errand {
+            Some(errand) if errand.rule.is_some() => rule
+                .key
+                .uri(&scheme, &request.authority, &request.path)
+                .map(|uri| crate::key::Key { uri, parts: errand.parts.clone() }),
+            Some(_) | None => rule.key.build(x, &scheme, &request.authority, &request.path),
+        };
+        let Some(key) = key else { return Err((request, Some(idx))) };
+        let may_store = request.method == Method::Get
+            && !rule.no_store.as_ref().is_some_and(|no_store| no_store.matches(x));
+        Ok(Asked {
+            rule: idx,
+            whole: key.whole(),
+            key,
+            scheme,
+            cluster: cluster(x),
+            background: errand.is_some(),
+            may_store,
+            headers: Rc::clone(headers),
+            request,
+        })
+    }
+
+    /// Looks for an answer; twice, if another response has been stored between the look and the question for a place.
+    fn search(&self, stream: &mut Stream, x: &dyn Exchange, asked: Asked, turn: Turn) -> Flow {
+        let mut turn = turn;
+        for _look in 0..MAX_LOOKS {
+            let mut found = match self.look(x, &asked) {
+                Look::Serve(stored) => return self.serve(stream, x, &asked, &stored, turn),
+                Look::ServeStale(stored) => {
+                    self.leave(x, turn);
+                    return self.serve_stale(stream, x, &asked, &stored);
+                }
+                Look::Refuse => {
+                    self.leave(x, turn);
+                    self.decided(x, Some(asked.rule), Decision::OnlyIfCached);
+                    return reply::only_if_cached(self.config.marks()).into_flow();
+                }
+                Look::Forward(found) => found,
+            };
+            if let Some(lead) = found.lead.take() {
+                self.leave(x, turn);
+                let flight = Held::of(lead, &self.adrift);
+                return self.forward(stream, x, asked, found, flight);
+            }
+            let decision = found.decision;
+            match self.board(x, &asked, decision, found.stale.as_deref(), turn) {
+                Boarding::Goes(flight) => {
+                    return self.forward(stream, x, asked, found, flight);
+                }
+                Boarding::Waits(place) => {
+                    let place = Queued::of(place, &self.adrift);
+                    *stream = Stream::Waiting(Box::new(Waiting { asked, decision, place }));
+                    return Flow::Pause;
+                }
+                Boarding::LooksAgain(place) => turn = Turn::Woken(place, decision),
+            }
+        }
+        self.leave(x, turn);
+        self.forward(stream, x, asked, Origin::for_lack(Decision::Miss), Held::nothing())
+    }
+
+    /// What the store and the rules say.
+    fn look(&self, x: &dyn Exchange, asked: &Asked) -> Look {
+        let Some(rule) = self.config.rules.get(asked.rule) else {
+            return Look::Forward(Origin::for_lack(Decision::Bypass));
+        };
+        let (request, headers, now) = (&asked.request, &asked.headers, x.now());
+        let heed = heed(rule);
+        let found = match self.seek(x, asked, rule) {
+            Sought::Nothing(decision) => Origin::for_lack(decision),
+            Sought::Stored(stored, _) if asked.background => {
+                let lack = Origin::for_lack(Decision::Background);
+                Origin { stale: Some(stored), validate: true, ..lack }
+            }
+            Sought::Stored(stored, _) if !rule.normal.accepts(headers, &stored.headers()) => {
+                Origin { stale: Some(stored), ..Origin::for_lack(Decision::VaryMiss) }
+            }
+            Sought::Stored(stored, soft) => {
+                match reuse::decide(request, headers, &stored, now, soft, &rule.terms, heed) {
+                    Verdict::Serve => return Look::Serve(stored),
+                    Verdict::ServeStale => match self.refresh(x, asked, rule, &stored) {
+                        Refreshing::Already => return Look::ServeStale(stored),
+                        Refreshing::ByThis(flight) => Origin {
+                            decision: Decision::Stale,
+                            stale: Some(stored),
+                            validate: true,
+                            lead: Some(flight),
+                        },
+                    },
+                    Verdict::Validate(decision) => {
+                        let lack = Origin::for_lack(decision);
+                        Origin { stale: Some(stored), validate: true, ..lack }
+                    }
+                    Verdict::Forward(decision) => {
+                        Origin { stale: Some(stored), ..Origin::for_lack(decision) }
+                    }
+                }
+            }
+        };
+        if !asked.background && reuse::only_if_cached(request, heed) {
+            return Look::Refuse;
+        }
+        Look::Forward(found)
+    }
+
+    /// Gives a place among those who wait back: this request goes on.
+    fn leave(&self, x: &dyn Exchange, turn: Turn) {
+        if let Turn::Woken(place, _) = turn {
+            self.flights.leave(x.host(), &place);
+        }
+    }
+
+    /// What is stored for this request and was not purged.
+    pub(super) fn seek(&self, x: &dyn Exchange, asked: &Asked, rule: &Rule) -> Sought {
+        let (host, now) = (x.host(), x.now());
+        let found =
+            self.store.find(host, &asked.whole, &asked.cluster, &asked.headers, &rule.normal, now);
+        let nothing = if asked.background { Decision::Background } else { Decision::Miss };
+        match found {
+            Found::Nothing => Sought::Nothing(nothing),
+            Found::OtherVariant if asked.background => Sought::Nothing(nothing),
+            Found::OtherVariant => Sought::Nothing(Decision::VaryMiss),
+            Found::Entry(entry) => match self.standing(host, &entry.stored, &asked.key) {
+                purges::Standing::Valid => Sought::Stored(entry.stored, false),
+                purges::Standing::Soft => Sought::Stored(entry.stored, true),
+                purges::Standing::Gone => {
+                    self.forget(host, entry.place);
+                    Sought::Nothing(nothing)
+                }
+            },
+        }
+    }
+
+    /// Answers with what is fresh.
+    fn serve(
+        &self,
+        stream: &mut Stream,
+        x: &dyn Exchange,
+        asked: &Asked,
+        stored: &Stored,
+        turn: Turn,
+    ) -> Flow {
+        let (decision, how) = match turn {
+            Turn::First => (Decision::Hit, How::Fresh),
+            Turn::Woken(place, decision) => {
+                self.flights.leave(x.host(), &place);
+                self.meters.waited(x.host(), Wait::Served);
+                (Decision::Collapsed, How::Collapsed(decision))
+            }
+        };
+        self.decided(x, Some(asked.rule), decision);
+        self.answer(stream, x, asked, stored, how)
+    }
+
+    /// Answers with what is stale and is being refreshed.
+    fn serve_stale(
+        &self,
+        stream: &mut Stream,
+        x: &dyn Exchange,
+        asked: &Asked,
+        stored: &Stored,
+    ) -> Flow {
+        self.decided(x, Some(asked.rule), Decision::StaleHit);
+        self.meters.served_stale(x.host(), Staleness::Revalidating);
+        self.answer(stream, x, asked, stored, How::Stale)
+    }
+
+    pub(super) fn answer(
+        &self,
+        stream: &mut Stream,
+        x: &dyn Exchange,
+        asked: &Asked,
+        stored: &Stored,
+        how: How,
+    ) -> Flow {
+        let reply = reply::stored(
+            stored,
+            &asked.request,
+            &asked.headers,
+            x.now(),
+            how,
+            self.config.marks(),
+            || x.host().random(),
+        );
+        self.meters.served(x.host(), asked.rule, reply.body.len());
+        *stream = reply::mend(&reply).map_or(Stream::Untouched, Stream::Answered);
+        reply.into_flow()
+    }
+
+    /// Whether this request goes to the origin, or waits for the response to another one.
+    fn board(
+        &self,
+        x: &dyn Exchange,
+        asked: &Asked,
+        decision: Decision,
+        stale: Option<&Stored>,
+        turn: Turn,
+    ) -> Boarding {
+        let shares = self.config.collapse.is_some()
+            && asked.may_store
+            && !asked.background
+            && decision != Decision::Request
+            && !asked.request.has_range
+            && (!asked.request.authorized || self.is_per_user(asked.rule));
+        if !shares {
+            self.leave(x, turn);
+            return Boarding::Goes(Held::nothing());
+        }
+        let (host, now) = (x.host(), x.now());
+        let tag = self.flight_tag(asked, stale);
+        let (waited, joined) = match turn {
+            Turn::First => (false, self.flights.join(host, tag, x.waker(), now)),
+            Turn::Woken(place, _) => (true, self.flights.rejoin(host, place, tag, now)),
+        };
+        let flight = match joined {
+            Joined::Wait(place) => return Boarding::Waits(place),
+            Joined::Landed(place) => return Boarding::LooksAgain(place),
+            Joined::Lead(lead) => Held::of(lead, &self.adrift),
+            Joined::Pass(why) => {
+                if why == Why::TimedOut {
+                    self.meters.waited(host, Wait::TimedOut);
+                    return Boarding::Goes(Held::nothing());
+                }
+                Held::nothing()
+            }
+        };
+        if waited {
+            self.meters.waited(host, Wait::Forwarded);
+        }
+        Boarding::Goes(flight)
+    }
+
+    /// Sends a request on.
+    fn forward(
+        &self,
+        stream: &mut Stream,
+        x: &dyn Exchange,
+        asked: Asked,
+        origin: Origin,
+        flight: Held,
+    ) -> Flow {
+        let Origin { decision, stale, validate, .. } = origin;
+        let validating = validate && self.prepare(x, &asked, stale.as_deref());
+        if let Some(rule) = self.config.rules.get(asked.rule).filter(|_| asked.may_store) {
+            // The origin is to choose by what is compared.
+            for (name, value) in rule.normal.rewrites(&asked.headers) {
+                x.set_header(Map::Request, name, &value);
+            }
+        }
+        self.decided(x, Some(asked.rule), decision);
+        let at = x.now();
+        let forwarded = Forwarded { decision, asked, at, stale, validating, flight };
+        *stream = Stream::Forwarded(Box::new(forwarded));
+        Flow::Continue
+    }
+
+    /// Puts our conditions in the place of the client's; whether there are any.
+    fn prepare(&self, x: &dyn Exchange, asked: &Asked, stale: Option<&Stored>) -> bool {
+        let Some(stale) = stale.filter(|_| asked.may_store) else { return false };
+        let conditions = validation::conditions(&stale.headers());
+        if conditions.is_empty() {
+            return false;
+        }
+        for name in ["if-none-match", "if-modified-since", "if-range", "range"] {
+            if asked.headers.get(name).is_some() {
+                x.remove_header(Map::Request, name);
+            }
+        }
+        for (name, value) in conditions {
+            x.set_header(Map::Request, name, &value);
+        }
+        true
+    }
+
+    fn is_per_user(&self, rule: usize) -> bool {
+        self.config.rules.get(rule).is_some_and(|rule| rule.terms.per_user)
+    }
+
+    pub(super) fn decided(&self, x: &dyn Exchange, rule: Option<usize>, decision: Decision) {
+        self.meters.decided(x.host(), rule, decision);
+        x.note(Self::NAME, decision.as_str());
+    }
+}
+
+/// What the rule heeds of a request's own wishes.
+///
+/// What is stale can always be refreshed: in the background, or by whoever comes first.
+pub(super) const fn heed(rule: &Rule) -> Heed {
+    Heed { directives: rule.heeds_directives, refresh: true }
+}
+
+fn passing(decision: Decision, request: Request) -> Stream {
+    Stream::Passing(Box::new(Passing { decision, request }))
+}
+
+/// The cluster that the request goes to; empty if it goes to none.
+pub(super) fn cluster(x: &dyn Exchange) -> Rc<[u8]> {
+    x.attribute(Attribute::Cluster).unwrap_or_default()
+}

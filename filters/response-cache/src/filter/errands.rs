@@ -1,0 +1,246 @@
+//! What the filter does by itself: background requests, and what is due when the timer fires.
+
+use kit::exchange::{Answer, CallId};
+use kit::hash::Tag;
+use kit::{Exchange, Host, Nanos};
+
+use super::ResponseCache;
+use super::stream::{Asked, Forwarded, Loose};
+use crate::background::{Background, Ended, Job};
+use crate::config::Rule;
+use crate::config::service::DEFAULT_BACKGROUND_TIMEOUT;
+use crate::key::Key;
+use crate::signals::Refresh;
+use crate::store::flights::{Flight, Landing};
+use crate::store::purges::sweep::Listed;
+use crate::store::purges::{self, Standing, Subject};
+use crate::store::stored::Stored;
+use crate::store::{Entry, Place};
+use crate::warming::Outcome;
+
+/// Buckets that one tick of one worker sweeps: up to half a thousand gets.
+const SWEPT_PAGES: u32 = 8;
+
+/// What is to be done when a background request has ended.
+#[derive(Debug)]
+pub(super) enum OnEnd {
+    /// The flight is to be landed.
+    Refresh(Flight),
+    /// The list of what is to be warmed goes on.
+    Warm(u64),
+}
+
+impl ResponseCache {
+    /// Whether somebody refreshes what is stale, so that this request need not wait for it.
+    ///
+    /// With a cluster for background requests it is this filter; else whoever comes first does it on its own way.
+    pub(super) fn refresh(
+        &self,
+        x: &dyn Exchange,
+        asked: &Asked,
+        rule: &Rule,
+        stored: &Stored,
+    ) -> Refreshing {
+        if self.background.is_none() && !asked.may_store {
+            return Refreshing::Already;
+        }
+        let (host, now) = (x.host(), x.now());
+        let tag = self.flight_tag(asked, Some(stored));
+        let Some(flight) = self.flights.refreshing(host, tag, self.lease(), now) else {
+            return Refreshing::Already;
+        };
+        let Some(background) = &self.background else { return Refreshing::ByThis(flight) };
+        let job = Job::again(&asked.headers, &asked.scheme, &rule.name, &asked.key);
+        self.start(host, background, &job, flight);
+        Refreshing::Already
+    }
+
+    /// A part or a 304 that passed says that the whole is worth having: it is fetched once, if it is to fit.
+    pub(super) fn fetch_whole(&self, x: &dyn Exchange, forwarded: &Forwarded, status: u16) {
+        let asked = &forwarded.asked;
+        let Some(background) = &self.background else { return };
+        let Some(rule) = self.config.rules.get(asked.rule) else { return };
+        if asked.background
+            || !asked.may_store
+            || forwarded.stale.is_some()
+            || !matches!(status, 206 | 304)
+        {
+            return;
+        }
+        let tag = self.flight_tag(asked, None);
+        if let Some(flight) = self.flights.refreshing(x.host(), tag, self.lease(), x.now()) {
+            let job = Job::again(&asked.headers, &asked.scheme, &rule.name, &asked.key);
+            self.start(x.host(), background, &job, flight);
+        }
+    }
+
+    fn start(
+        &self,
+        host: &dyn Host,
+        background: &Background<OnEnd>,
+        job: &Job<'_>,
+        flight: Flight,
+    ) {
+        if let Err(OnEnd::Refresh(flight)) = background.start(host, job, OnEnd::Refresh(flight)) {
+            self.meters.refreshed(host, Refresh::Full);
+            self.flights.land(host, flight, Landing::Failed, host.now());
+        }
+    }
+
+    /// A background request has ended; what it brought, the request itself has stored on its way.
+    pub(super) fn background_ended(&self, host: &dyn Host, id: CallId, answer: &Answer) {
+        let Some(background) = &self.background else { return };
+        let Some((on_end, ended)) = background.ended(id, answer) else { return };
+        let answered = matches!(ended, Ended::Answered { status: 200..=499, .. });
+        self.meters.refreshed(host, if answered { Refresh::Answered } else { Refresh::Failed });
+        match on_end {
+            OnEnd::Refresh(flight) => {
+                let landing = if answered { Landing::Stored } else { Landing::Failed };
+                self.flights.land(host, flight, landing, host.now());
+            }
+            OnEnd::Warm(job) => self.warmed(host, job, ended),
+        }
+    }
+
+    /// The timer has fired.
+    pub(super) fn do_what_is_due(&self, host: &dyn Host) {
+        let now = host.now();
+        for loose in self.adrift.take() {
+            match loose {
+                Loose::Flight(flight) => self.flights.land(host, flight, Landing::Abandoned, now),
+                Loose::Waiting(place) => self.flights.leave(host, &place),
+            }
+        }
+        self.flights.on_tick(host, now);
+        self.purges.sweep(host, &Shelf(self), now, SWEPT_PAGES);
+        self.warm(host);
+    }
+
+    fn warm(&self, host: &dyn Host) {
+        let (Some(warming), Some(background)) = (&self.warming, &self.background) else { return };
+        for job in warming.on_tick(host, host.now()) {
+            let url = job.url.split_once("://").and_then(|(scheme, rest)| {
+                let (authority, path) = rest.split_at_checked(rest.find('/')?)?;
+                Some((scheme, authority, path))
+            });
+            let Some((scheme, authority, path)) = url else {
+                self.warmed(host, job.id, Ended::Failed);
+                continue;
+            };
+            let request = Job {
+                scheme: scheme.as_bytes(),
+                authority: authority.as_bytes(),
+                path: path.as_bytes(),
+                ..Job::default()
+            };
+            if background.start(host, &request, OnEnd::Warm(job.id)).is_err() {
+                self.warmed(host, job.id, Ended::Failed);
+            }
+        }
+    }
+
+    fn warmed(&self, host: &dyn Host, job: u64, ended: Ended) {
+        let outcome = match ended {
+            Ended::Answered { status, is_stored } => Outcome::Answered { status, is_stored },
+            Ended::Failed => Outcome::Failed,
+        };
+        if let Some(warming) = &self.warming {
+            warming.done(host, job, outcome, host.now());
+        }
+    }
+
+    /// How long one refresh keeps others from starting.
+    fn lease(&self) -> Nanos {
+        let own = self.config.background.as_ref().map(|background| background.timeout);
+        own.unwrap_or(DEFAULT_BACKGROUND_TIMEOUT)
+    }
+
+    /// Throws one entry away; whether it is gone.
+    pub(super) fn forget(&self, host: &dyn Host, place: Place) -> bool {
+        match self.store.forget(host, place) {
+            Ok(changed) => {
+                self.meters.changed(host, &changed);
+                true
+            }
+            Err(_contended_or_refused) => false,
+        }
+    }
+
+    /// What purges say of a stored response.
+    pub(super) fn standing(&self, host: &dyn Host, stored: &Stored, key: &Key) -> Standing {
+        self.purges.verdict(
+            host,
+            &Subject {
+                asked: Nanos(stored.asked),
+                uri: &stored.uri,
+                uri_key: &key.uri,
+                has_parts: !key.parts.is_empty(),
+                tags: &stored.tags,
+            },
+        )
+    }
+
+    /// Whether it was purged softly; `None` if it was purged for good.
+    pub(super) fn is_softly_purged(
+        &self,
+        host: &dyn Host,
+        stored: &Stored,
+        key: &Key,
+    ) -> Option<bool> {
+        match self.standing(host, stored, key) {
+            Standing::Valid => Some(false),
+            Standing::Soft => Some(true),
+            Standing::Gone => None,
+        }
+    }
+
+    /// What requests share that can be answered by one response: the key, the cluster and, once known, the variant.
+    pub(super) fn flight_tag(&self, asked: &Asked, stale: Option<&Stored>) -> Tag {
+        let mut bytes = asked.whole.clone();
+        let variant = stale.map_or(&*asked.cluster, |stale| &stale.variant);
+        bytes.extend_from_slice(variant);
+        bytes.extend_from_slice(&u32::try_from(variant.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.secret.tag(&bytes)
+    }
+}
+
+/// The store as the sweep sees it: a page is a bucket.
+struct Shelf<'a>(&'a ResponseCache);
+
+impl purges::sweep::Shelf for Shelf<'_> {
+    type Place = Place;
+
+    fn n_pages(&self) -> u32 {
+        self.0.store.n_buckets()
+    }
+
+    fn page(&self, host: &dyn Host, page: u32) -> Vec<Listed<Place>> {
+        let entries = self.0.store.scan(host, page, 1).entries.into_iter();
+        entries
+            .filter_map(|Entry { stored, place }| {
+                let key = Key::read(&stored.key)?;
+                Some(Listed {
+                    place,
+                    asked: Nanos(stored.asked),
+                    uri: stored.uri.clone(),
+                    uri_key: key.uri,
+                    has_parts: !key.parts.is_empty(),
+                    tags: stored.tags.clone(),
+                })
+            })
+            .collect()
+    }
+
+    fn forget(&self, host: &dyn Host, place: &Place) -> bool {
+        self.0.forget(host, *place)
+    }
+}
+
+/// Who refreshes what is stale.
+#[derive(Debug)]
+pub(super) enum Refreshing {
+    /// Somebody else, or the filter itself.
+    Already,
+    /// This request is to do it, on its own way, and to land this flight.
+    ByThis(Flight),
+}
