@@ -12,6 +12,7 @@ use super::errands::Refreshing;
 use super::stream::{Asked, Forwarded, Held, Passing, Queued, Stream, Waiting};
 use crate::background::{self, Errand, MARKER};
 use crate::config::{Action, Rule};
+use crate::http::directives::RequestDirectives;
 use crate::http::request::{Method, Request, Treatment};
 use crate::http::validation;
 use crate::policy::reuse::{self, Heed, Verdict};
@@ -134,7 +135,7 @@ impl ResponseCache {
     pub(super) fn asked(
         &self,
         x: &dyn Exchange,
-        request: Request,
+        mut request: Request,
         headers: &Rc<Headers>,
         errand: Option<Errand>,
     ) -> Result<Asked, (Request, Option<usize>)> {
@@ -159,6 +160,9 @@ impl ResponseCache {
             Some(_) | None => rule.key.build(x, &scheme, &request.authority, &request.path),
         };
         let Some(key) = key else { return Err((request, Some(idx))) };
+        if !rule.heeds_directives {
+            request.directives = RequestDirectives::default();
+        }
         let may_store = request.method == Method::Get
             && !rule.no_store.as_ref().is_some_and(|no_store| no_store.matches(x));
         Ok(Asked {
@@ -227,7 +231,7 @@ impl ResponseCache {
                 Origin { stale: Some(stored), validate: true, ..lack }
             }
             Sought::Stored(stored, _) if !rule.normal.accepts(headers, &stored.headers()) => {
-                Origin { stale: Some(stored), ..Origin::for_lack(Decision::VaryMiss) }
+                Origin::for_lack(Decision::VaryMiss)
             }
             Sought::Stored(stored, soft) => {
                 match reuse::decide(request, headers, &stored, now, soft, &rule.terms, heed) {

@@ -2,6 +2,7 @@
 
 use kit::exchange::{Answer, CallId};
 use kit::hash::Tag;
+use kit::headers::Headers;
 use kit::{Exchange, Host, Nanos};
 
 use super::ResponseCache;
@@ -9,8 +10,9 @@ use super::stream::{Asked, Forwarded, Loose};
 use crate::background::{Background, Ended, Job};
 use crate::config::Rule;
 use crate::config::service::DEFAULT_BACKGROUND_TIMEOUT;
+use crate::http::response::Response;
 use crate::key::Key;
-use crate::signals::Refresh;
+use crate::signals::{Refresh, Refusal};
 use crate::store::flights::{Flight, Landing};
 use crate::store::purges::sweep::Listed;
 use crate::store::purges::{self, Standing, Subject};
@@ -55,16 +57,27 @@ impl ResponseCache {
         Refreshing::Already
     }
 
-    /// A part or a 304 that passed says that the whole is worth having: it is fetched once, if it is to fit.
-    pub(super) fn fetch_whole(&self, x: &dyn Exchange, forwarded: &Forwarded, status: u16) {
+    /// Nothing but being a part, or a 304, kept a response from being stored: the whole is fetched in the background,
+    /// if it fits. Else clients that only ask for parts or with conditions would never fill the store.
+    pub(super) fn fetch_whole(
+        &self,
+        x: &dyn Exchange,
+        forwarded: &Forwarded,
+        response: &Response,
+        headers: &Headers,
+        refusal: Refusal,
+    ) {
         let asked = &forwarded.asked;
         let Some(background) = &self.background else { return };
         let Some(rule) = self.config.rules.get(asked.rule) else { return };
-        if asked.background
-            || !asked.may_store
-            || forwarded.stale.is_some()
-            || !matches!(status, 206 | 304)
-        {
+        let fits = match (response.status, refusal) {
+            (206, Refusal::Partial) => {
+                whole_size(headers).is_some_and(|size| size <= self.config.max_object.0)
+            }
+            (304, Refusal::Status) => true,
+            _ => false,
+        };
+        if asked.background || forwarded.stale.is_some() || !fits {
             return;
         }
         let tag = self.flight_tag(asked, None);
@@ -202,6 +215,13 @@ impl ResponseCache {
         bytes.extend_from_slice(&u32::try_from(variant.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.secret.tag(&bytes)
     }
+}
+
+/// The size of the whole that a part is of (RFC 9110, 14.4); `None` if it is not told.
+fn whole_size(part: &Headers) -> Option<u64> {
+    let range = part.text("content-range")?.trim();
+    let (_, size) = range.strip_prefix("bytes ")?.split_once('/')?;
+    size.parse().ok()
 }
 
 /// The store as the sweep sees it: a page is a bucket.

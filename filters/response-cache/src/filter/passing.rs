@@ -96,14 +96,15 @@ impl ResponseCache {
         let outcome = begun.as_ref().map(|begun| begun.as_ref().map(|_| ()).map_err(|why| *why));
         self.mark(x, forwarded.decision, outcome, &forwarded.asked.whole, status);
         match begun {
-            None => self.fetch_whole(x, &forwarded, status),
+            None => {}
             Some(Err(refusal)) => {
                 self.meters.refused(x.host(), refusal);
                 if forwarded.flight.is_held() {
-                    self.land(x, &mut forwarded.flight, landing(x, status, refusal));
+                    let landing = landing(x, &forwarded, status, refusal);
+                    self.land(x, &mut forwarded.flight, landing);
                 }
                 self.forget_refused(x, &forwarded, refusal);
-                self.fetch_whole(x, &forwarded, status);
+                self.fetch_whole(x, &forwarded, &response, &headers, refusal);
             }
             Some(Ok(fill)) => {
                 let filling = Filling { fill, flight: forwarded.flight };
@@ -512,9 +513,25 @@ impl ResponseCache {
     }
 }
 
-/// Why nobody needs to wait for this response, or that it is worth another try.
-fn landing(x: &dyn Exchange, status: u16, refusal: Refusal) -> Landing {
-    if has_failed(x, status) { Landing::Failed } else { Landing::Uncacheable(refusal) }
+/// Why nobody needs to wait for such a response, or that it is worth another try.
+///
+/// What only this request is to blame for says nothing about the next one.
+fn landing(x: &dyn Exchange, forwarded: &Forwarded, status: u16, refusal: Refusal) -> Landing {
+    let own_fault = match refusal {
+        Refusal::Cookie | Refusal::NotPlain | Refusal::Guarded | Refusal::Authorization => true,
+        Refusal::NoStore => forwarded.asked.request.directives.no_store,
+        // A part or a 304 that the client asked for: the next request may want the whole.
+        Refusal::Partial => true,
+        Refusal::Status => status == 304,
+        _ => false,
+    };
+    if has_failed(x, status) {
+        Landing::Failed
+    } else if own_fault {
+        Landing::Abandoned
+    } else {
+        Landing::Uncacheable(refusal)
+    }
 }
 
 fn apply(mend: &Mend, x: &dyn Exchange) {

@@ -43,9 +43,6 @@ pub fn forbids(request: &Request, response: &Response, terms: &Terms) -> Option<
     let authorized = request.authorized && !said.allows_authorized() && !terms.per_user;
     [
         (request.directives.no_store, Refusal::NoStore),
-        (is_part(request, response), Refusal::Partial),
-        (response.grpc || !is_final(response.status), Refusal::Status),
-        (!is_wanted(terms, response.status), Refusal::Status),
         (said.malformed && !overridden, Refusal::Malformed),
         (forbids_storing(response) && !overridden, Refusal::NoStore),
         (said.must_understand && !is_understood(response.status), Refusal::Status),
@@ -54,6 +51,9 @@ pub fn forbids(request: &Request, response: &Response, terms: &Terms) -> Option<
         (authorized, Refusal::Authorization),
         (response.vary == Vary::Anything, Refusal::Vary),
         (response.length == Length::Invalid, Refusal::Incomplete),
+        (response.grpc || !is_wanted(terms, response.status), Refusal::Status),
+        (is_part(request, response), Refusal::Partial),
+        (!is_final(response.status), Refusal::Status),
     ]
     .into_iter()
     .find_map(|(forbids, refusal)| forbids.then_some(refusal))
