@@ -253,10 +253,8 @@ pub fn passing(
     status: u16,
     storing: Option<Result<(), Refusal>>,
 ) -> (&'static str, String) {
-    let word = match decision {
-        Decision::Bypass | Decision::Method => "BYPASS",
-        _ => "MISS",
-    };
+    let passed_by = matches!(decision, Decision::Bypass | Decision::Method);
+    let word = if passed_by { "BYPASS" } else { "MISS" };
     let mut said = format!("fwd={}", decision.forward_reason());
     if decision == Decision::Stale {
         said.push_str(&format!("; fwd-status={status}"));

@@ -268,7 +268,9 @@ impl Purged {
 /// Why a response was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
-    /// A status that is not stored, such as 206 or 500.
+    /// Not the answer to a GET.
+    Method,
+    /// A status that is not stored, such as 206 or 429.
     Status,
     /// `no-store`, of the response or of the request.
     NoStore,
@@ -314,7 +316,8 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
+        Self::Method,
         Self::Status,
         Self::NoStore,
         Self::Private,
@@ -338,9 +341,15 @@ impl Refusal {
         Self::Store,
     ];
 
+    /// Whether the request is to blame, and another one's response may be stored.
+    pub const fn is_of_request(self) -> bool {
+        matches!(self, Self::Cookie | Self::NotPlain | Self::Guarded | Self::Authorization)
+    }
+
     /// The word in metrics, and the `detail` of `Cache-Status`.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Method => "method",
             Self::Status => "status",
             Self::NoStore => "no_store",
             Self::Private => "private",

@@ -10,8 +10,11 @@ use kit::units::Ratio;
 use play::{Run, T0, count, field, worker};
 use weir_response_cache::ResponseCache;
 use weir_response_cache::http::freshness::{Arrival, Dated};
+use weir_response_cache::http::request::{Method, Request};
 use weir_response_cache::http::response::Response;
 use weir_response_cache::policy::assume::{Assumptions, COMPARED, Heuristic};
+use weir_response_cache::policy::storing::judge;
+use weir_response_cache::policy::terms::{Basis, Terms};
 use weir_response_cache::signals::Refusal;
 
 #[cfg(target_arch = "wasm32")]
@@ -73,35 +76,39 @@ fn responses() {
         let mut all = vec![(":status", status), ("date", NOW)];
         all.extend_from_slice(fields);
         let arrival = Arrival { asked: Nanos(0), received: Nanos(0), wall: WALL };
-        Response::read(&Headers::new(&all))
-            .assume(&BOTH, arrival)
-            .map(|fresh| fresh.lifetime.as_secs())
+        let request = Request { method: Method::Get, ..Request::default() };
+        let response = Response::read(&Headers::new(&all), &[]);
+        let terms = Terms { assumptions: BOTH, ..Terms::default() };
+        judge(&request, &Headers::default(), &response, &terms, arrival)
+            .map(|leave| (leave.basis, leave.freshness.lifetime.as_secs()))
     };
     for status in ["200", "203", "204", "300", "301", "308", "404", "405", "410", "414", "501"] {
-        assert_eq!(assume(status, &[]), Ok(5), "{status}");
+        assert_eq!(assume(status, &[]), Ok((Basis::Assumed, 5)), "{status}");
     }
-    for status in ["206", "302", "303", "307", "400", "403", "451", "500", "502", "503", "x"] {
+    for status in ["302", "303", "307", "400", "403", "451", "500", "502", "503"] {
         assert_eq!(assume(status, &[]), Err(Refusal::NoLifetime), "{status}");
     }
     let old = ("last-modified", HUNDRED_SECONDS_AGO);
     for (fields, expected) in [
-        (&[old][..], Ok(10)),
-        (&[("last-modified", YEARS_AGO)], Ok(60)),
-        (&[("last-modified", LATER)], Ok(5)),
-        (&[("last-modified", "yesterday")], Ok(5)),
-        (&[old, ("last-modified", YEARS_AGO)], Ok(5)),
+        (&[old][..], Ok((Basis::Assumed, 10))),
+        (&[("last-modified", YEARS_AGO)], Ok((Basis::Assumed, 60))),
+        (&[("last-modified", LATER)], Ok((Basis::Assumed, 5))),
+        (&[("last-modified", "yesterday")], Ok((Basis::Assumed, 5))),
+        (&[old, ("last-modified", YEARS_AGO)], Ok((Basis::Assumed, 5))),
         (&[("last-modified", NOW)], Err(Refusal::Expired)),
-        (&[old, ("cache-control", "public")], Ok(10)),
-        (&[old, ("age", "9")], Ok(10)),
+        (&[old, ("cache-control", "public")], Ok((Basis::Assumed, 10))),
+        (&[old, ("age", "9")], Ok((Basis::Assumed, 10))),
         (&[old, ("age", "10")], Err(Refusal::Expired)),
-        (&[old, ("cache-control", "max-age=1")], Err(Refusal::NoLifetime)),
-        (&[old, ("cache-control", "max-age=0")], Err(Refusal::NoLifetime)),
+        (&[old, ("cache-control", "max-age=1")], Ok((Basis::Stated, 1))),
+        (&[old, ("cache-control", "max-age=0")], Err(Refusal::Expired)),
         (&[old, ("cache-control", "max-age=x")], Err(Refusal::NoLifetime)),
         (&[old, ("cache-control", "s-maxage")], Err(Refusal::NoLifetime)),
-        (&[old, ("expires", NOW)], Err(Refusal::NoLifetime)),
-        (&[old, ("expires", "0")], Err(Refusal::NoLifetime)),
-        (&[old, ("expires", "")], Err(Refusal::NoLifetime)),
+        (&[old, ("expires", NOW)], Err(Refusal::Expired)),
+        (&[old, ("expires", "0")], Err(Refusal::Expired)),
+        (&[old, ("expires", "")], Err(Refusal::Expired)),
         (&[old, ("pragma", "no-cache")], Err(Refusal::NoCache)),
+        (&[old, ("cache-control", "private=\"x\"")], Err(Refusal::Private)),
+        (&[old, ("cache-control", "no-cache=\"x\"")], Err(Refusal::NoCache)),
     ] {
         assert_eq!(assume("200", fields), expected, "{fields:?}");
     }

@@ -3,7 +3,7 @@
 
 use kit::Nanos;
 use weir_response_cache::http::directives::{
-    Delta, RequestDirectives, ResponseDirectives, seconds,
+    Delta, MaxStale, RequestDirectives, ResponseDirectives, Scope, seconds,
 };
 use weir_response_cache::http::field::date;
 use weir_response_cache::http::freshness::{
@@ -38,23 +38,35 @@ fn cache_control_of_responses() {
         (&["foo=bar, max-age=60, ext=\"a, no-store\""], max_age(60)),
         (&["max-age=60", "max-age=60"], max_age(60)),
         (&["max-age=60", "public"], ResponseDirectives { public: true, ..max_age(60) }),
-        (&["private=\"x\""], ResponseDirectives { private: true, ..Default::default() }),
+        (
+            &["private=\"x\""],
+            ResponseDirectives {
+                private: Scope::Fields(vec![b"x".to_vec()]),
+                ..Default::default()
+            },
+        ),
         (
             &["no-cache=\"set-cookie, x\""],
-            ResponseDirectives { no_cache: true, ..Default::default() },
+            ResponseDirectives {
+                no_cache: Scope::Fields(vec![b"set-cookie".to_vec(), b"x".to_vec()]),
+                ..Default::default()
+            },
         ),
         (&["No-Store"], ResponseDirectives { no_store: true, ..Default::default() }),
         (&["no-store=1"], ResponseDirectives { no_store: true, ..Default::default() }),
-        (&["public=yes, must-revalidate=1"], ResponseDirectives::default()),
+        (
+            &["public=yes, must-revalidate=1"],
+            ResponseDirectives { proxy_revalidate: true, ..Default::default() },
+        ),
         (&["no-storex, xprivate"], ResponseDirectives::default()),
         (&[""], ResponseDirectives::default()),
-        (&["max-age =60"], malformed),
-        (&["=60"], malformed),
-        (&["foo="], malformed),
-        (&["max-age=\"60"], malformed),
-        (&["foo=\"a\"b"], malformed),
-        (&["foo bar"], malformed),
-        (&["foo; bar"], malformed),
+        (&["max-age =60"], malformed.clone()),
+        (&["=60"], malformed.clone()),
+        (&["foo="], malformed.clone()),
+        (&["max-age=\"60"], malformed.clone()),
+        (&["foo=\"a\"b"], malformed.clone()),
+        (&["foo bar"], malformed.clone()),
+        (&["foo; bar"], malformed.clone()),
         (&["foo=\"\\"], malformed),
         (&["max-age=60, \u{7f}"], ResponseDirectives { malformed: true, ..max_age(60) }),
     ] {
@@ -205,4 +217,24 @@ fn fresh_until_age_reaches_lifetime() {
     );
     let endless = Freshness { received: Nanos::MAX, initial_age: Nanos::MAX, lifetime: Nanos::MAX };
     assert!(endless.left(Nanos::MAX).is_zero());
+}
+
+/// RFC 9111, 5.2.1.2: a leave counts only in the right form, and of several the least.
+#[test]
+fn max_stale() {
+    for (lines, expected) in [
+        (&[""][..], MaxStale::Absent),
+        (&["max-stale"], MaxStale::Any),
+        (&["Max-Stale=5"], MaxStale::Seconds(5)),
+        (&["max-stale=\"5\""], MaxStale::Seconds(5)),
+        (&["max-stale=99999999999999999999"], MaxStale::Seconds(2_147_483_648)),
+        (&["max-stale=x"], MaxStale::Invalid),
+        (&["max-stale=x", "max-stale"], MaxStale::Invalid),
+        (&["max-stale, max-stale=5"], MaxStale::Seconds(5)),
+        (&["max-stale=5", "max-stale=3"], MaxStale::Seconds(3)),
+    ] {
+        let mut read = RequestDirectives::default();
+        lines.iter().for_each(|line| read.read(line.as_bytes()));
+        assert_eq!(read.max_stale, expected, "{lines:?}");
+    }
 }

@@ -6,11 +6,13 @@ use kit::headers::Headers;
 use weir_response_cache::http::conditional::is_current;
 use weir_response_cache::http::freshness::Arrival;
 use weir_response_cache::http::reference::resolve;
-use weir_response_cache::http::request::{Request, Treatment};
+use weir_response_cache::http::request::{Method, Request, Treatment};
 use weir_response_cache::http::response::Response;
 use weir_response_cache::http::vary::{Vary, variant_bytes};
 use weir_response_cache::key::normal::Normal;
 use weir_response_cache::key::primary;
+use weir_response_cache::policy::storing::judge as judge_response;
+use weir_response_cache::policy::terms::Terms;
 use weir_response_cache::signals::{Decision, Refusal};
 
 #[cfg(target_arch = "wasm32")]
@@ -26,20 +28,21 @@ fn storing() {
     let judge = |status: &str, fields: &[(&str, &str)], authorized| {
         let mut all = vec![(":status", status), ("date", DATE)];
         all.extend_from_slice(fields);
-        Response::read(&Headers::new(&all))
-            .judge(authorized, ARRIVAL)
-            .map(|fresh| fresh.lifetime.as_secs())
+        let request = Request { method: Method::Get, authorized, ..Request::default() };
+        let response = Response::read(&Headers::new(&all), &[]);
+        judge_response(&request, &Headers::default(), &response, &Terms::default(), ARRIVAL)
+            .map(|leave| leave.freshness.lifetime.as_secs())
     };
     let cc = |value: &'static str| [("cache-control", value)];
     for status in [
-        "200", "203", "204", "300", "301", "302", "303", "307", "308", "404", "405", "410", "414",
-        "451", "501",
+        "200", "201", "202", "203", "204", "299", "300", "301", "302", "303", "307", "308", "400",
+        "401", "403", "404", "405", "410", "414", "451", "500", "501", "502", "503", "504", "599",
     ] {
         assert_eq!(judge(status, &cc("max-age=60"), false), Ok(60), "{status}");
     }
     for status in [
-        "100", "101", "103", "201", "202", "304", "400", "401", "403", "407", "416", "429", "500",
-        "502", "503", "504", "x", "0",
+        "100", "101", "103", "304", "407", "412", "428", "429", "431", "511", "600", "999", "x",
+        "0",
     ] {
         assert_eq!(judge(status, &cc("max-age=60"), false), Err(Refusal::Status), "{status}");
     }
@@ -52,9 +55,11 @@ fn storing() {
         (&cc("s-maxage=x, max-age=60, public"), true, Err(Refusal::NoLifetime)),
         (&cc("max-age=60, no-store"), false, Err(Refusal::NoStore)),
         (&cc("max-age=60, private"), false, Err(Refusal::Private)),
-        (&cc("max-age=60, private=\"set-cookie\""), false, Err(Refusal::Private)),
+        (&cc("max-age=60, private=\"x\""), false, Ok(60)),
+        (&cc("max-age=60, private=x"), false, Err(Refusal::Private)),
         (&cc("max-age=60, no-cache"), false, Err(Refusal::NoCache)),
-        (&cc("max-age=60, no-cache=\"set-cookie\""), false, Err(Refusal::NoCache)),
+        (&cc("max-age=60, no-cache=\"x\""), false, Ok(60)),
+        (&cc("max-age=60, no-cache=x"), false, Err(Refusal::NoCache)),
         (&cc("max-age=60 private"), false, Err(Refusal::Malformed)),
         (
             &[("cache-control", "max-age=60"), ("cache-control", "private")],
@@ -101,7 +106,9 @@ fn storing() {
     ] {
         assert_eq!(judge("200", fields, authorized), expected, "{fields:?} {authorized}");
     }
-    assert_eq!(judge("206", &cc("max-age=60"), false), Err(Refusal::Partial));
+    for status in ["206", "416"] {
+        assert_eq!(judge(status, &cc("max-age=60"), false), Err(Refusal::Partial), "{status}");
+    }
 }
 
 /// RFC 9111, 3.1: fields of the connection and of the transfer are not kept; the order of the others is.
@@ -116,15 +123,26 @@ fn fields_that_are_kept() {
         ("transfer-encoding", "chunked"),
         ("content-length", "3"),
         ("age", "5"),
+        ("cache-control", "max-age=60, private=\"X-User\""),
+        ("x-user", "ann"),
         ("proxy-authenticate", "x"),
         ("x-envoy-upstream-service-time", "4"),
         ("a", "2"),
         ("b", "3"),
     ]);
-    let kept = Headers::from_pairs(Response::read(&headers).stored_fields(&headers, ARRIVAL));
+    let response = Response::read(&headers, &[]);
+    let request = Request { method: Method::Get, ..Request::default() };
+    let given = Terms { min_ttl: Some(Nanos::MINUTE), ..Terms::default() };
+    let leave = judge_response(&request, &Headers::default(), &response, &given, ARRIVAL).unwrap();
+    let kept = Headers::from_pairs(response.stored_fields(&headers, &leave, ARRIVAL));
     let kept: Vec<(&[u8], &[u8])> = kept.iter().collect();
-    let expected: [(&[u8], &[u8]); 4] =
-        [(b"b", b"1"), (b"a", b"2"), (b"b", b"3"), (b"date", DATE.as_bytes())];
+    let expected: [(&[u8], &[u8]); 5] = [
+        (b"b", b"1"),
+        (b"cache-control", b"max-age=60, private=\"X-User\""),
+        (b"a", b"2"),
+        (b"b", b"3"),
+        (b"date", DATE.as_bytes()),
+    ];
     assert_eq!(kept, expected);
 }
 
@@ -297,7 +315,11 @@ fn treatments() {
     assert_eq!(treat("GET", &[], true), Treatment::LookUp);
     assert_eq!(treat("HEAD", &[("if-none-match", "\"a\"")], true), Treatment::LookUp);
     assert_eq!(treat("GET", &[], false), Treatment::Forward(Decision::Bypass));
-    for name in ["range", "if-match", "if-unmodified-since", "if-range"] {
+    assert_eq!(
+        treat("GET", &[("range", "bytes=0-"), ("if-range", "\"a\"")], true),
+        Treatment::LookUp
+    );
+    for name in ["if-match", "if-unmodified-since"] {
         assert_eq!(
             treat("GET", &[(name, "x")], true),
             Treatment::Forward(Decision::Bypass),

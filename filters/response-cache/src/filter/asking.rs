@@ -31,6 +31,13 @@ pub(super) enum Sought {
     Stored(Rc<Stored>, bool),
 }
 
+/// A request that the store is not asked about.
+pub(super) struct Bypassed {
+    pub(super) request: Request,
+    /// The rule that matches it.
+    pub(super) rule: Option<usize>,
+}
+
 /// What a look into the store comes to.
 enum Look {
     /// This is the answer.
@@ -93,11 +100,11 @@ impl ResponseCache {
         let decision = match request.treatment(end) {
             Treatment::Untouched => return Flow::Continue,
             Treatment::Forward(decision) => decision,
-            Treatment::LookUp => match self.asked(x, request, &headers, errand) {
+            Treatment::LookUp => match self.asked(x, request, &headers, errand.as_ref()) {
                 Ok(asked) => return self.search(stream, x, asked, Turn::First),
-                Err((request, rule)) => {
-                    self.decided(x, rule, Decision::Bypass);
-                    *stream = passing(Decision::Bypass, request);
+                Err(bypassed) => {
+                    self.decided(x, bypassed.rule, Decision::Bypass);
+                    *stream = passing(Decision::Bypass, bypassed.request);
                     return Flow::Continue;
                 }
             },
@@ -109,17 +116,13 @@ impl ResponseCache {
 
     /// A waiting request was woken.
     pub(super) fn ask_again(&self, stream: &mut Stream, x: &dyn Exchange) -> Flow {
-        match std::mem::take(stream) {
-            Stream::Waiting(waiting) => {
-                let Waiting { asked, decision, mut place } = *waiting;
-                let turn = place.take().map_or(Turn::First, |place| Turn::Woken(place, decision));
-                self.search(stream, x, asked, turn)
-            }
-            other => {
-                *stream = other;
-                Flow::Continue
-            }
+        if !matches!(stream, Stream::Waiting(_)) {
+            return Flow::Continue;
         }
+        let Stream::Waiting(waiting) = std::mem::take(stream) else { return Flow::Continue };
+        let Waiting { asked, decision, mut place } = *waiting;
+        let turn = place.take().map_or(Turn::First, |place| Turn::Woken(place, decision));
+        self.search(stream, x, asked, turn)
     }
 
     /// What a genuine marker says; any marker is removed, nobody behind is to see it.
@@ -137,29 +140,31 @@ impl ResponseCache {
         x: &dyn Exchange,
         mut request: Request,
         headers: &Rc<Headers>,
-        errand: Option<Errand>,
-    ) -> Result<Asked, (Request, Option<usize>)> {
-        let named = errand.as_ref().and_then(|errand| errand.rule.as_deref());
+        errand: Option<&Errand>,
+    ) -> Result<Asked, Box<Bypassed>> {
+        let named = errand.and_then(|errand| errand.rule.as_deref());
         let matching = match named {
             Some(name) => self.config.rules.iter().position(|rule| rule.name == name),
             None => self.config.rules.iter().position(|rule| rule.matcher.matches(x)),
         };
         let Some((idx, rule)) = matching.and_then(|idx| Some((idx, self.config.rules.get(idx)?)))
         else {
-            return Err((request, None));
+            return Err(Box::new(Bypassed { request, rule: None }));
         };
         if rule.action == Action::Bypass || is_bypassed(rule, x) {
-            return Err((request, Some(idx)));
+            return Err(Box::new(Bypassed { request, rule: Some(idx) }));
         }
-        let scheme = errand.as_ref().map_or(&request.scheme, |errand| &errand.scheme).clone();
-        let key = match &errand {
+        let scheme = errand.map_or(&request.scheme, |errand| &errand.scheme).clone();
+        let key = match errand {
             Some(errand) if errand.rule.is_some() => rule
                 .key
                 .uri(&scheme, &request.authority, &request.path)
                 .map(|uri| crate::key::Key { uri, parts: errand.parts.clone() }),
             Some(_) | None => rule.key.build(x, &scheme, &request.authority, &request.path),
         };
-        let Some(key) = key else { return Err((request, Some(idx))) };
+        let Some(key) = key else {
+            return Err(Box::new(Bypassed { request, rule: Some(idx) }));
+        };
         if !rule.heeds_directives {
             request.directives = RequestDirectives::default();
         }

@@ -188,8 +188,8 @@ impl Cache for ResponseCache {
         }
         let asked = match self.asked(x, request, &headers, None) {
             Ok(asked) => asked,
-            Err((_, rule)) => {
-                let rule = rule.and_then(|idx| self.config.rules.get(idx));
+            Err(bypassed) => {
+                let rule = bypassed.rule.and_then(|idx| self.config.rules.get(idx));
                 let why = match rule {
                     None => "no rule matches",
                     Some(rule) if rule.action == Action::Bypass => "the rule says so",

@@ -12,7 +12,8 @@ use crate::config::Rule;
 use crate::config::service::DEFAULT_BACKGROUND_TIMEOUT;
 use crate::http::response::Response;
 use crate::key::Key;
-use crate::signals::{Refresh, Refusal};
+use crate::policy::storing;
+use crate::signals::Refresh;
 use crate::store::flights::{Flight, Landing};
 use crate::store::purges::sweep::Listed;
 use crate::store::purges::{self, Standing, Subject};
@@ -65,19 +66,21 @@ impl ResponseCache {
         forwarded: &Forwarded,
         response: &Response,
         headers: &Headers,
-        refusal: Refusal,
     ) {
         let asked = &forwarded.asked;
         let Some(background) = &self.background else { return };
         let Some(rule) = self.config.rules.get(asked.rule) else { return };
-        let fits = match (response.status, refusal) {
-            (206, Refusal::Partial) => {
-                whole_size(headers).is_some_and(|size| size <= self.config.max_object.0)
-            }
-            (304, Refusal::Status) => true,
+        let fits = match response.status {
+            206 => whole_size(headers).is_some_and(|size| size <= self.config.max_object.0),
+            304 => true,
             _ => false,
         };
         if asked.background || forwarded.stale.is_some() || !fits {
+            return;
+        }
+        let mut whole = response.clone();
+        (whole.status, whole.partial) = (200, false);
+        if storing::forbids(&asked.request, &whole, &rule.terms).is_some() {
             return;
         }
         let tag = self.flight_tag(asked, None);

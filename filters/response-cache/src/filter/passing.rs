@@ -12,7 +12,7 @@ use super::stream::{Asked, Filling, Forwarded, Held, Passing, Stream};
 use crate::fill::Fill;
 use crate::http::conditional::is_current;
 use crate::http::freshness::Arrival;
-use crate::http::request::Method;
+use crate::http::request::{Method, Request};
 use crate::http::response::Response;
 use crate::http::validation::{self, Head};
 use crate::http::vary::Vary;
@@ -103,8 +103,8 @@ impl ResponseCache {
                     let landing = landing(x, &forwarded, status, refusal);
                     self.land(x, &mut forwarded.flight, landing);
                 }
-                self.forget_refused(x, &forwarded, refusal);
-                self.fetch_whole(x, &forwarded, &response, &headers, refusal);
+                self.forget_refused(x, &forwarded, status, refusal);
+                self.fetch_whole(x, &forwarded, &response, &headers);
             }
             Some(Ok(fill)) => {
                 let filling = Filling { fill, flight: forwarded.flight };
@@ -261,10 +261,10 @@ impl ResponseCache {
             None => whole,
         };
         let response = Response::read(&whole, &self.config.targeted);
-        let leave =
-            storing::judge(&asked.request, &asked.headers, &response, &rule.terms, arrival)?;
+        // Also what a HEAD has said is judged as what a GET would get.
+        let request = Request { method: Method::Get, ..asked.request.clone() };
+        let leave = storing::judge(&request, &asked.headers, &response, &rule.terms, arrival)?;
         Ok(Stored {
-            fields: response.stored_fields(&whole, self.config.hidden(), arrival),
             body: stale.body.clone(),
             names: stale.names.clone(),
             variant: stale.variant.clone(),
@@ -312,10 +312,12 @@ impl ResponseCache {
             return Err(if is_local { Refusal::LocalReply } else { refusal });
         }
         let arrival = self.arrival(x, forwarded.at);
-        let leave = storing::judge(&asked.request, &asked.headers, response, &rule.terms, arrival)?;
-        if !is_from_upstream(x) {
+        let leave = storing::judge(&asked.request, &asked.headers, response, &rule.terms, arrival);
+        // Who answered is asked only where it matters: for what would be stored, and for errors.
+        if (leave.is_ok() || response.status >= 400) && !is_from_upstream(x) {
             return Err(Refusal::LocalReply);
         }
+        let leave = leave?;
         let Vary::On(names) = &response.vary else { return Err(Refusal::Vary) };
         if self.is_guarded(asked, names) {
             return Err(Refusal::Guarded);
@@ -342,6 +344,8 @@ impl ResponseCache {
     ) -> Result<Stored, Refusal> {
         let rule = self.config.rules.get(asked.rule).ok_or(Refusal::Store)?;
         let named = tags::read(headers, &self.config.tag_headers).map_err(|_| Refusal::Tags)?;
+        let mut leave = leave.clone();
+        leave.dropped.extend(self.config.hidden().iter().map(|name| name.clone().into_bytes()));
         let constant = rule.tags.iter().map(|tag| self.purges.tag(tag.as_bytes()));
         Ok(Stored {
             key: asked.whole.clone(),
@@ -360,7 +364,7 @@ impl ResponseCache {
             tags: named.iter().map(|tag| self.purges.tag(tag)).chain(constant).collect(),
             rule: rule.name.clone(),
             status: response.status,
-            fields: response.stored_fields(headers, self.config.hidden(), arrival),
+            fields: response.stored_fields(headers, &leave, arrival),
             ..Stored::default()
         })
     }
@@ -452,11 +456,19 @@ impl ResponseCache {
         }
     }
 
-    /// What was stored has another successor, which may not be stored: it is no answer any more.
-    fn forget_refused(&self, x: &dyn Exchange, forwarded: &Forwarded, refusal: Refusal) {
-        let replaced = forwarded.stale.is_some()
-            && !matches!(refusal, Refusal::LocalReply | Refusal::Partial | Refusal::Store)
-            && !has_failed(x, 0);
+    /// The origin was asked about what is stored and gave another response, which may not be stored: what is stored is
+    /// no answer any more. What only this request is to blame for says nothing about others' answers.
+    fn forget_refused(
+        &self,
+        x: &dyn Exchange,
+        forwarded: &Forwarded,
+        status: u16,
+        refusal: Refusal,
+    ) {
+        let replaced = forwarded.validating
+            && !is_own_fault(forwarded, status, refusal)
+            && !matches!(refusal, Refusal::LocalReply | Refusal::Store | Refusal::FillMemory)
+            && !has_failed(x, status);
         if replaced {
             self.invalidate_key(x, &forwarded.asked.whole);
         }
@@ -514,24 +526,23 @@ impl ResponseCache {
 }
 
 /// Why nobody needs to wait for such a response, or that it is worth another try.
-///
-/// What only this request is to blame for says nothing about the next one.
 fn landing(x: &dyn Exchange, forwarded: &Forwarded, status: u16, refusal: Refusal) -> Landing {
-    let own_fault = match refusal {
-        Refusal::Cookie | Refusal::NotPlain | Refusal::Guarded | Refusal::Authorization => true,
-        Refusal::NoStore => forwarded.asked.request.directives.no_store,
-        // A part or a 304 that the client asked for: the next request may want the whole.
-        Refusal::Partial => true,
-        Refusal::Status => status == 304,
-        _ => false,
-    };
     if has_failed(x, status) {
         Landing::Failed
-    } else if own_fault {
+    } else if is_own_fault(forwarded, status, refusal) {
         Landing::Abandoned
     } else {
         Landing::Uncacheable(refusal)
     }
+}
+
+/// Whether only this request is to blame that its response may not be stored: that says nothing about the next one.
+fn is_own_fault(forwarded: &Forwarded, status: u16, refusal: Refusal) -> bool {
+    let own_no_store = forwarded.asked.request.directives.no_store;
+    refusal.is_of_request()
+        || (refusal == Refusal::NoStore && own_no_store)
+        // A part or a 304 that the client asked for: the next request may want the whole.
+        || matches!(status, 206 | 304)
 }
 
 fn apply(mend: &Mend, x: &dyn Exchange) {

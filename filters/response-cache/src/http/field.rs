@@ -36,6 +36,19 @@ pub fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b',').map(trim).filter(|member| !member.is_empty())
 }
 
+/// Whether this is an entity tag, weak or strong: quoted, without blanks, quotes and controls inside.
+///
+/// **Source**: RFC 9110 section 8.8.3.
+pub fn is_entity_tag(value: &[u8]) -> bool {
+    let value = trim(value);
+    match value.strip_prefix(b"W/").unwrap_or(value) {
+        [b'"', tag @ .., b'"'] => {
+            tag.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..))
+        }
+        _ => false,
+    }
+}
+
 /// Seconds since 1970 of an HTTP date in any of its three forms.
 ///
 /// A date before 1970 counts as 1970: for freshness both are long past.

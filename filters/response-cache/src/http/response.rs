@@ -1,16 +1,19 @@
-//! What the cache wants to know of a response.
+//! What the cache wants to know of a response, and which of its fields are kept. Whether it may be stored at all is
+//! for [`crate::policy::storing`] to say.
 //!
-//! **Source**: RFC 9111 sections 3 (storing), 3.1 (fields), 3.5 (Authorization), 4.2.2 (heuristics), 5.2.2 (directives);
-//! RFC 9110 sections 7.6.1 (Connection), 15 (statuses).
+//! **Source**: RFC 9111 sections 3.1 (fields), 5.1 to 5.4; RFC 9213 (targeted fields);
+//! RFC 9110 sections 6.6.1 (Date), 7.6.1 (Connection), 8.8 (validators).
 
+use kit::Nanos;
 use kit::headers::{Headers, encode_pairs, is_hop_by_hop};
 
 use crate::http::directives::{ResponseDirectives, seconds};
-use crate::http::field::{members, print_date, trim};
-use crate::http::freshness::{self, Arrival, Dated};
+use crate::http::field::{is_entity_tag, members, print_date, trim};
+use crate::http::freshness::{self, Arrival, Dated, Stated};
 use crate::http::request::{asks_no_cache, is_grpc};
 use crate::http::targeted;
 use crate::http::vary::Vary;
+use crate::policy::storing::Leave;
 
 /// The facts of one response, read in one pass over its headers.
 #[derive(Debug, Clone, Default)]
@@ -25,23 +28,22 @@ pub struct Response {
     pub length: Length,
     /// It speaks gRPC.
     pub grpc: bool,
-    /// When it expires, as it says itself.
+    /// When it ends, by the origin's clock; absent where a targeted field counts instead.
     pub expires: Dated,
-    /// When it was made.
+    /// When it was made, by the origin's clock.
     pub date: Dated,
-    /// When its representation was last changed.
+    /// When what it shows last changed, by the origin's clock.
     pub modified: Dated,
-    /// It has a validator.
-    pub has_validator: bool,
     /// `Pragma: no-cache`: of no meaning in a response (RFC 9111, 5.4), but no leave to assume anything either.
     pub pragma: bool,
-    /// How old it was when it was sent on to us, in seconds.
-    pub age: Option<u64>,
-    has_age: bool,
     /// It sets a cookie.
     pub sets_cookie: bool,
-    /// It is a part of a whole.
+    /// It says that it is a part (`Content-Range`).
     pub partial: bool,
+    age: Option<u64>,
+    has_age: bool,
+    n_tags: u32,
+    tagged: bool,
     /// Fields that concern the connection it came over, lower case (RFC 9110, 7.6.1).
     connection: Vec<Vec<u8>>,
 }
@@ -59,8 +61,10 @@ pub enum Length {
 }
 
 impl Response {
-    /// Reads the facts. The first of the `targeted` fields that is valid and not empty takes the place of
-    /// `Cache-Control` and `Expires` (RFC 9213, 2.2); their names are lower case, in order of preference.
+    /// Reads the facts. `targeted` names the fields of RFC 9213 that this cache heeds, in lower case, the first that
+    /// counts first: it stands for `Cache-Control`, `Expires` and `Pragma`.
+    ///
+    /// **Cost**: one pass over the headers, and one more for each targeted field until one counts.
     pub fn read(headers: &Headers, targeted: &[String]) -> Self {
         let mut this = Self::default();
         for (name, value) in headers.iter() {
@@ -70,11 +74,11 @@ impl Response {
                 b"vary" => this.vary.read(value),
                 b"expires" => this.expires.read(value),
                 b"date" => this.date.read(value),
-                b"last-modified" => {
-                    this.modified.read(value);
-                    this.has_validator = true;
+                b"last-modified" => this.modified.read(value),
+                b"etag" => {
+                    this.n_tags = this.n_tags.saturating_add(1);
+                    this.tagged = this.n_tags == 1 && is_entity_tag(value);
                 }
-                b"etag" => this.has_validator = true,
                 b"pragma" => this.pragma |= asks_no_cache(value),
                 b"age" if !this.has_age => {
                     this.has_age = true;
@@ -90,31 +94,41 @@ impl Response {
                 _ => {}
             }
         }
-        if let Some(directives) = targeted.iter().find_map(|name| targeted::read(headers, name)) {
-            this.directives = directives;
+        if let Some(said) = targeted::directives(headers, targeted) {
+            this.directives = said;
             this.expires = Dated::Absent;
+            this.pragma = false;
         }
         this
     }
 
+    /// Whether it has something by which the origin can say later that it still holds (RFC 9110, 8.8).
+    pub const fn has_validator(&self) -> bool {
+        self.tagged || matches!(self.modified, Dated::At(_))
+    }
+
+    /// How old it was when it came.
+    pub fn initial_age(&self, arrival: Arrival) -> Nanos {
+        freshness::initial_age(self.age, self.date, arrival)
+    }
+
+    /// The lifetime that it states.
+    pub fn lifetime(&self, arrival: Arrival) -> Stated {
+        freshness::lifetime(&self.directives, self.expires, self.date, arrival)
+    }
+
     /// The fields to keep, in the ABI's form, in the order in which they came.
     ///
-    /// Left out are those that concern one connection or one transfer, and the upstream's `Age`,
-    /// which is counted on from [`Freshness`]. A `Date` is put in where there is no valid one;
-    /// `Set-Cookie` is left out, since one client's cookie is nobody else's, and so are the `hidden` fields.
-    pub fn stored_fields(&self, headers: &Headers, hidden: &[String], arrival: Arrival) -> Vec<u8> {
+    /// Left out are those that `leave` drops, those that concern one connection or one transfer, and the upstream's
+    /// `Age`, which is counted on from [`crate::http::freshness::Freshness`]. A `Date` is put in where there is no valid one.
+    pub fn stored_fields(&self, headers: &Headers, leave: &Leave, arrival: Arrival) -> Vec<u8> {
         let dated = matches!(self.date, Dated::At(_));
         let mut kept: Vec<(&[u8], &[u8])> = headers
             .iter()
             .filter(|(name, _)| {
-                let listed = self.connection.iter().any(|listed| listed == name);
-                let cookie = matches!(*name, b"set-cookie" | b"set-cookie2");
-                let hidden = hidden.iter().any(|hidden| hidden.as_bytes() == *name);
-                !listed
-                    && !cookie
-                    && !hidden
-                    && !concerns_transfer(name)
-                    && (dated || *name != b"date")
+                let mut unwanted = self.connection.iter().chain(&leave.dropped);
+                let listed = unwanted.any(|unwanted| unwanted == name);
+                !listed && !concerns_transfer(name) && (dated || *name != b"date")
             })
             .collect();
         let date = if dated { None } else { print_date(arrival.wall) };
@@ -135,7 +149,7 @@ impl Length {
 }
 
 /// Fields that are never kept: of one connection or transfer (RFC 9111, 3.1), counted anew, or Envoy's own notes.
-pub fn concerns_transfer(name: &[u8]) -> bool {
+pub(crate) fn concerns_transfer(name: &[u8]) -> bool {
     name.starts_with(b":")
         || name.starts_with(b"x-envoy-")
         || is_hop_by_hop(name)

@@ -1,99 +1,161 @@
 //! Cache-Control for some caches only (RFC 9213), read as structured fields.
 //!
-//! Such a field is a dictionary (RFC 9651): `CDN-Cache-Control: max-age=600, stale-if-error=3600`.
-//! A field that is no dictionary or an empty one counts as absent, as the RFC wants it; the next one is asked then,
-//! and `Cache-Control` at last. A directive with a value of another type than its own is ignored,
-//! but for those that restrict: they count in any form.
+//! A targeted field such as `CDN-Cache-Control` is a dictionary whose members are the directives of `Cache-Control`.
+//! Unlike there the grammar is exact: a field that breaks it anywhere, or says nothing, counts as absent.
+//! The last of several members of one name counts, as in every dictionary; parameters mean nothing.
+//! A member of the wrong type is read carefully: as a restriction, or as a lifetime that is none.
 //!
-//! It is read by the crate `sfv`, whose parser keeps the RFC to the letter.
+//! Read by the crate `sfv`, whose parser follows RFC 9651 step by step and takes a visitor, so that nothing is built
+//! that nobody asks for. Several lines are joined by commas before they are read (RFC 9651, 4.2).
 //!
-//! **Source**: RFC 9213 sections 2.1 (syntax), 2.2 (precedence).
+//! **Source**: RFC 9213 sections 2.1 (syntax), 2.2 (which field counts), 3.1 (CDN-Cache-Control); RFC 9651.
+
+use std::cell::Cell;
+use std::convert::Infallible;
 
 use kit::headers::Headers;
-use sfv::{BareItem, Dictionary, ListEntry, Parser};
+use sfv::visitor::{
+    DictionaryVisitor, EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ParameterVisitor,
+};
+use sfv::{BareItemFromInput, KeyRef, Parser};
 
-use crate::http::directives::ResponseDirectives;
+use crate::http::directives::{Delta, MAX_SECONDS, ResponseDirectives, Scope};
 
-/// The directives of one targeted field, if it is there and can be read.
+/// What the first of these fields that is there, valid and not empty says; `None` if there is no such field.
 ///
-/// **Cost**: one pass over the headers; a dictionary is allocated where the field is there.
-pub fn read(headers: &Headers, name: &str) -> Option<ResponseDirectives> {
-    let lines: Vec<&[u8]> = headers.all(name).collect();
-    if lines.is_empty() {
-        return None;
-    }
-    let fields: Dictionary = Parser::new(&lines.join(&b", "[..])).parse().ok()?;
-    if fields.is_empty() {
-        return None;
-    }
-    let mut directives = ResponseDirectives::default();
-    for (key, entry) in &fields {
-        match entry {
-            ListEntry::Item(item) => match &item.bare_item {
-                BareItem::Boolean(true) => directives.take(key.as_str().as_bytes(), None),
-                BareItem::Boolean(false) => {}
-                BareItem::Integer(seconds) => {
-                    let digits = i64::from(*seconds).to_string();
-                    directives.take(key.as_str().as_bytes(), Some(digits.as_bytes()));
-                }
-                _ => restrict(&mut directives, key.as_str()),
-            },
-            ListEntry::InnerList(_) => restrict(&mut directives, key.as_str()),
-        }
-    }
-    Some(directives)
+/// It stands for `Cache-Control` and for `Expires` then (2.2).
+pub fn directives(headers: &Headers, names: &[String]) -> Option<ResponseDirectives> {
+    names.iter().find_map(|name| {
+        let mut lines = headers.all(name).peekable();
+        lines.peek()?;
+        let value = lines.collect::<Vec<_>>().join(&b", "[..]);
+        let said = Cell::default();
+        let any =
+            Parser::new(&value).parse_dictionary_with_visitor(Members { said: &said, any: false });
+        any.is_ok_and(|any| any).then(|| said.take())
+    })
 }
 
-/// A directive whose value is of no use: only what restricts counts.
-fn restrict(directives: &mut ResponseDirectives, name: &str) {
-    if matches!(name, "no-store" | "no-cache" | "private" | "must-revalidate" | "proxy-revalidate")
-    {
-        directives.take(name.as_bytes(), None);
+/// The members that were read so far: what they say, and whether there is any.
+struct Members<'a> {
+    said: &'a Cell<ResponseDirectives>,
+    any: bool,
+}
+
+impl<'de> DictionaryVisitor<'de> for Members<'_> {
+    type Out = bool;
+    type Error = Infallible;
+
+    fn entry(&mut self, key: &'de KeyRef) -> Result<impl EntryVisitor<'de>, Infallible> {
+        self.any = true;
+        Ok(Member { said: self.said, name: key.as_str() })
+    }
+
+    fn finish(self) -> Result<bool, Infallible> {
+        Ok(self.any)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::http::directives::Delta;
+/// One member: where its value is to go.
+struct Member<'a, 'de> {
+    said: &'a Cell<ResponseDirectives>,
+    name: &'de str,
+}
 
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
+/// What matters of a value.
+enum Value<'a> {
+    Flag(bool),
+    Seconds(i64),
+    List(&'a [u8]),
+    Other,
+}
 
-    fn of(lines: &[&str]) -> Option<ResponseDirectives> {
-        let fields: Vec<_> = lines.iter().map(|line| ("cdn-cache-control", *line)).collect();
-        read(&Headers::new(&fields), "cdn-cache-control")
+impl Member<'_, '_> {
+    fn take(self, value: &Value<'_>) {
+        let mut said = self.said.take();
+        match self.name {
+            "no-store" => said.no_store = restricts(value),
+            "no-cache" => said.no_cache = scope(value),
+            "private" => said.private = scope(value),
+            "public" => said.public = permits(value),
+            "must-revalidate" => {
+                said.must_revalidate = permits(value);
+                said.proxy_revalidate |= restricts(value);
+            }
+            "proxy-revalidate" => said.proxy_revalidate |= restricts(value),
+            "must-understand" => {
+                said.must_understand = restricts(value);
+                said.malformed |= restricts(value) && !permits(value);
+            }
+            "no-transform" => said.no_transform = restricts(value),
+            "immutable" => said.immutable = permits(value),
+            "s-maxage" => said.s_maxage = delta(value),
+            "max-age" => said.max_age = delta(value),
+            "stale-while-revalidate" => said.stale_while_revalidate = delta(value),
+            "stale-if-error" => said.stale_if_error = delta(value),
+            _ => {}
+        }
+        self.said.set(said);
+    }
+}
+
+const fn restricts(value: &Value<'_>) -> bool {
+    !matches!(value, Value::Flag(false))
+}
+
+const fn permits(value: &Value<'_>) -> bool {
+    matches!(value, Value::Flag(true))
+}
+
+fn scope(value: &Value<'_>) -> Scope {
+    let mut scope = Scope::Absent;
+    match value {
+        Value::Flag(false) => {}
+        Value::List(list) => scope.take(Some(list)),
+        Value::Flag(true) | Value::Seconds(_) | Value::Other => scope.take(None),
+    }
+    scope
+}
+
+fn delta(value: &Value<'_>) -> Delta {
+    match value {
+        Value::Seconds(seconds) => u64::try_from(*seconds)
+            .map_or(Delta::Invalid, |seconds| Delta::Seconds(seconds.min(MAX_SECONDS))),
+        Value::Flag(_) | Value::List(_) | Value::Other => Delta::Invalid,
+    }
+}
+
+impl<'de> EntryVisitor<'de> for Member<'_, '_> {
+    type Error = Infallible;
+
+    fn item(self) -> Result<impl ItemVisitor<'de>, Infallible> {
+        Ok(self)
     }
 
-    /// RFC 9213, 2.1: a dictionary, over several lines; what can not be parsed counts as absent.
-    #[test]
-    fn a_targeted_field_is_a_dictionary_or_nothing() {
-        let age = |seconds| ResponseDirectives {
-            max_age: Delta::Seconds(seconds),
-            ..ResponseDirectives::default()
-        };
-        for (lines, expected) in [
-            (&["max-age=60"][..], Some(age(60))),
-            (&["max-age=1", "max-age=60"], Some(age(60))),
-            (&["max-age=60;ext=1, other=(a b)"], Some(age(60))),
-            (&["no-store"], Some(ResponseDirectives { no_store: true, ..Default::default() })),
-            (&["no-store=?1"], Some(ResponseDirectives { no_store: true, ..Default::default() })),
-            (&["no-store=?0, max-age=60"], Some(age(60))),
-            (&["private=\"x\""], Some(ResponseDirectives { private: true, ..Default::default() })),
-            (
-                &["max-age=-1"],
-                Some(ResponseDirectives { max_age: Delta::Invalid, ..Default::default() }),
-            ),
-            (&["max-age=\"60\""], Some(ResponseDirectives::default())),
-            (&["max-age=60.5"], Some(ResponseDirectives::default())),
-            (&["Max-Age=60"], None),
-            (&["max-age=60,"], None),
-            (&["max-age=060x"], None),
-            (&["max-age=60 no-store"], None),
-            (&[""], None),
-            (&[], None),
-        ] {
-            assert_eq!(of(lines), expected, "{lines:?}");
-        }
+    fn inner_list(self) -> Result<impl InnerListVisitor<'de>, Infallible> {
+        self.take(&Value::Other);
+        Ok(Ignored)
+    }
+}
+
+impl<'de> ItemVisitor<'de> for Member<'_, '_> {
+    type Out = ();
+    type Error = Infallible;
+
+    fn bare_item(
+        self,
+        item: BareItemFromInput<'de>,
+    ) -> Result<impl ParameterVisitor<'de, Out = ()>, Infallible> {
+        self.take(&match &item {
+            BareItemFromInput::Boolean(flag) => Value::Flag(*flag),
+            BareItemFromInput::Integer(seconds) => Value::Seconds((*seconds).into()),
+            BareItemFromInput::String(list) => Value::List(list.as_str().as_bytes()),
+            BareItemFromInput::Decimal(_)
+            | BareItemFromInput::ByteSequence(_)
+            | BareItemFromInput::Token(_)
+            | BareItemFromInput::Date(_)
+            | BareItemFromInput::DisplayString(_) => Value::Other,
+        });
+        Ok(Ignored)
     }
 }

@@ -27,6 +27,7 @@ pub(super) const fn decision(decision: Decision) -> &'static str {
 /// Why a response was not stored.
 pub(super) const fn refusal(refusal: Refusal) -> &'static str {
     match refusal {
+        Refusal::Method => "it is not the answer to a GET",
         Refusal::Status => "its status is not stored",
         Refusal::NoStore => "the response or the request says no-store",
         Refusal::Private => "it is private, and the key does not tell users apart",
