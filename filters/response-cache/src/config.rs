@@ -21,9 +21,6 @@ use crate::store::flights::Limits;
 use crate::store::index::WAYS;
 use crate::warming::Budget;
 
-/// Bytes of the first level of each worker.
-const LOCAL_BYTES: u64 = 8 << 20;
-
 /// What the filter does, for whom, and with how much memory.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -190,7 +187,7 @@ impl Config {
             n_buckets,
             bucket_bytes: self.max_bytes.0.checked_div(u64::from(n_buckets)).unwrap_or(0),
             max_variants: self.max_variants,
-            local_bytes: LOCAL_BYTES,
+            local_bytes: self.local_memory.0,
         }
     }
 }

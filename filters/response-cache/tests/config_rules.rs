@@ -147,7 +147,6 @@ fn what_can_not_be_meant_is_refused_where_it_stands() {
         (r#""statuses": [206, 304]"#, &["statuses"]),
         (r#""statuses": []"#, &["statuses"]),
         (r#""statuses": ["2xx"], "ttl": {"404": "1m"}"#, &["ttl"]),
-        (r#""stale_while_revalidate": "1m""#, &["stale_while_revalidate"]),
         (r#""stale_if_error": "10m", "keep": "1m""#, &["keep"]),
         (r#""cookies": "ignore""#, &["cookies"]),
         (r#""no_store": {}"#, &["no_store"]),

@@ -33,7 +33,7 @@ impl ResponseCache {
         }
         let answer = operations::answer(&self.config.operations, self, x)?;
         for line in &answer.audit {
-            log::warn!("response-cache: {line}");
+            log::warn!("{line}");
         }
         self.meters.decided(x.host(), None, Decision::Operations);
         x.note(Self::NAME, answer.word);
