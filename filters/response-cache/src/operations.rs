@@ -162,7 +162,7 @@ impl Endpoints<'_> {
             Resource::Explain => {
                 let described = Described::read(self.x, self.access, &[]);
                 let described = described.map_err(Refusal::Parameters)?;
-                let explanation = self.cache.explain(&described);
+                let explanation = self.cache.explain(&described, self.x);
                 Ok(explain::explanation(&described, &explanation, self.x.now()))
             }
             Resource::Entries => self.purge_entries(query, audit),

@@ -76,6 +76,8 @@ enum Turn {
     First,
     /// It waited for another request's response; why it would have been forwarded itself.
     Woken(flights::Waiting, Decision),
+    /// It did not wait: a response had been stored between its look and its question. Why, likewise.
+    Again(flights::Waiting, Decision),
 }
 
 /// Whether a request that nothing stored answers goes on now.
@@ -206,6 +208,7 @@ impl ResponseCache {
                 return self.forward(stream, x, asked, found, flight);
             }
             let decision = found.decision;
+            let has_waited = matches!(turn, Turn::Woken(..));
             match self.board(x, &asked, decision, found.stale.as_deref(), turn) {
                 Boarding::Goes(flight) => {
                     return self.forward(stream, x, asked, found, flight);
@@ -215,7 +218,8 @@ impl ResponseCache {
                     *stream = Stream::Waiting(Box::new(Waiting { asked, decision, place }));
                     return Flow::Pause;
                 }
-                Boarding::LooksAgain(place) => turn = Turn::Woken(place, decision),
+                Boarding::LooksAgain(place) if has_waited => turn = Turn::Woken(place, decision),
+                Boarding::LooksAgain(place) => turn = Turn::Again(place, decision),
             }
         }
         self.leave(x, turn);
@@ -268,7 +272,7 @@ impl ResponseCache {
 
     /// Gives a place among those who wait back: this request goes on.
     fn leave(&self, x: &dyn Exchange, turn: Turn) {
-        if let Turn::Woken(place, _) = turn {
+        if let Turn::Woken(place, _) | Turn::Again(place, _) = turn {
             self.flights.leave(x.host(), &place);
         }
     }
@@ -305,7 +309,7 @@ impl ResponseCache {
     ) -> Flow {
         let (decision, how) = match turn {
             Turn::First => (Decision::Hit, How::Fresh),
-            Turn::Woken(place, decision) => {
+            Turn::Woken(place, decision) | Turn::Again(place, decision) => {
                 self.flights.leave(x.host(), &place);
                 self.meters.waited(x.host(), Wait::Served);
                 (Decision::Collapsed, How::Collapsed(decision))
@@ -345,7 +349,9 @@ impl ResponseCache {
             self.config.marks(),
             || x.host().random(),
         );
-        self.meters.served(x.host(), asked.rule, reply.body.len());
+        // For HEAD the body goes along, and Envoy sends its length alone.
+        let n_bytes = if asked.request.method == Method::Head { 0 } else { reply.body.len() };
+        self.meters.served(x.host(), asked.rule, n_bytes);
         *stream = reply::mend(&reply).map_or(Stream::Untouched, Stream::Answered);
         reply.into_flow()
     }
@@ -374,6 +380,7 @@ impl ResponseCache {
         let (waited, joined) = match turn {
             Turn::First => (false, self.flights.join(host, tag, x.waker(), now)),
             Turn::Woken(place, _) => (true, self.flights.rejoin(host, place, tag, now)),
+            Turn::Again(place, _) => (false, self.flights.rejoin(host, place, tag, now)),
         };
         let flight = match joined {
             Joined::Wait(place) => return Boarding::Waits(place),

@@ -7,11 +7,11 @@ use kit::shared::UpdateError;
 use kit::{Exchange, Filter, Host, Nanos, Reply};
 
 use super::ResponseCache;
-use super::asking::{Sought, heed};
+use super::asking::{Sought, cluster, heed};
 use super::stream::Asked;
 use crate::config::{Action, Rule};
 use crate::http::request::{Request, Treatment};
-use crate::http::tags;
+use crate::http::{tags, vary};
 use crate::key;
 use crate::operations::{
     self, Cache, Entry, Explanation, Flight, PurgeInfo, Purged, Receipt, RuleCounts, RuleInfo,
@@ -19,6 +19,7 @@ use crate::operations::{
 };
 use crate::policy::reuse::{self, Verdict};
 use crate::signals::{self, Decision};
+use crate::store::Entry as Found;
 use crate::store::flights::Status;
 use crate::store::purges::pattern::Pattern;
 use crate::store::purges::{Mode, Purge, Standing};
@@ -33,7 +34,7 @@ impl ResponseCache {
         }
         let answer = operations::answer(&self.config.operations, self, x)?;
         for line in &answer.audit {
-            log::warn!("{line}");
+            log::info!("{line}");
         }
         self.meters.decided(x.host(), None, Decision::Operations);
         x.note(Self::NAME, answer.word);
@@ -48,7 +49,12 @@ impl ResponseCache {
         rule: &Rule,
     ) -> (Decision, Option<Rc<Stored>>) {
         match self.seek(x, asked, rule) {
-            Sought::Nothing(decision) => (decision, None),
+            Sought::Nothing(decision) => (lacking(asked, rule, decision), None),
+            Sought::Stored(stored, _)
+                if !rule.normal.accepts(&asked.headers, &stored.headers()) =>
+            {
+                (lacking(asked, rule, Decision::VaryMiss), None)
+            }
             Sought::Stored(stored, soft) => {
                 let heed = heed(rule);
                 let (request, headers) = (&asked.request, &asked.headers);
@@ -57,7 +63,9 @@ impl ResponseCache {
                 let decision = match verdict {
                     Verdict::Serve => Decision::Hit,
                     Verdict::ServeStale => Decision::StaleHit,
-                    Verdict::Validate(decision) | Verdict::Forward(decision) => decision,
+                    Verdict::Validate(decision) | Verdict::Forward(decision) => {
+                        lacking(asked, rule, decision)
+                    }
                 };
                 (decision, Some(stored))
             }
@@ -168,7 +176,7 @@ impl Cache for ResponseCache {
         }
     }
 
-    fn explain(&self, x: &dyn Exchange) -> Explanation {
+    fn explain(&self, x: &dyn Exchange, operator: &dyn Exchange) -> Explanation {
         let headers = x.request();
         let request = Request::read(&headers);
         let nothing = |decision, why: Option<&str>, rule| Explanation {
@@ -176,6 +184,7 @@ impl Cache for ResponseCache {
             why: why.map(str::to_owned),
             rule,
             key: None,
+            cluster: None,
             entries: Vec::new(),
             flight: None,
         };
@@ -186,7 +195,7 @@ impl Cache for ResponseCache {
             Treatment::Forward(decision) => return nothing(decision, None, None),
             Treatment::LookUp => {}
         }
-        let asked = match self.asked(x, request, &headers, None) {
+        let mut asked = match self.asked(x, request, &headers, None) {
             Ok(asked) => asked,
             Err(bypassed) => {
                 let rule = bypassed.rule.and_then(|idx| self.config.rules.get(idx));
@@ -204,17 +213,22 @@ impl Cache for ResponseCache {
             return nothing(Decision::Bypass, None, None);
         };
         let (host, now) = (x.host(), x.now());
+        let entries = self.store.entries_of(host, &asked.whole);
+        if asked.cluster.is_empty() {
+            asked.cluster = assumed_cluster(&entries, operator);
+        }
         let (decision, selected) = self.foresee(x, &asked, rule);
         let status =
             self.flights.status_of(host, self.flight_tag(&asked, selected.as_deref()), now);
         let selected = selected.map(|stored| stored.generation);
-        let entries = self.store.entries_of(host, &asked.whole).into_iter();
         Explanation {
             decision,
             why: None,
             rule: Some((rule.name.clone(), action(rule))),
             key: Some(key::shown(&asked.whole)),
+            cluster: Some(String::from_utf8_lossy(&asked.cluster).into_owned()),
             entries: entries
+                .into_iter()
                 .map(|entry| self.entry(host, entry.stored, &asked, selected))
                 .collect(),
             flight: match status {
@@ -279,6 +293,25 @@ impl Cache for ResponseCache {
 
 pub(super) fn is_bypassed(rule: &Rule, x: &dyn Exchange) -> bool {
     rule.bypass.as_ref().is_some_and(|bypass| bypass.matches(x))
+}
+
+/// What is decided where the origin would be asked for this reason.
+fn lacking(asked: &Asked, rule: &Rule, decision: Decision) -> Decision {
+    if reuse::only_if_cached(&asked.request, heed(rule)) {
+        Decision::OnlyIfCached
+    } else {
+        decision
+    }
+}
+
+/// The cluster of a described request that names none: that of the latest stored response under its key,
+/// else the one that Envoy chose for the operator's own request, which is right where there is but one.
+fn assumed_cluster(entries: &[Found], operator: &dyn Exchange) -> Rc<[u8]> {
+    let latest = entries.iter().max_by_key(|entry| entry.stored.asked);
+    match latest {
+        Some(entry) => vary::cluster_of(&entry.stored.variant).unwrap_or_default().into(),
+        None => cluster(operator),
+    }
 }
 
 /// What a purge names, for counting.

@@ -126,7 +126,7 @@ impl ResponseCache {
             && let Err(refusal) = fill.make_room(size).and_then(|()| fill.push(&x.body(size), size))
         {
             self.meters.refused(x.host(), refusal);
-            self.land(x, &mut filling.flight, Landing::Uncacheable(refusal));
+            self.land(x, &mut filling.flight, refused(refusal));
             *stream = Stream::Untouched;
             return;
         }
@@ -189,7 +189,7 @@ impl ResponseCache {
         let fresh = self.freshen(x, &forwarded.asked, stale, update, arrival);
         let landing = match &fresh {
             Ok(_) => Landing::Stored,
-            Err(refusal) => Landing::Uncacheable(*refusal),
+            Err(refusal) => refused(*refusal),
         };
         self.land(x, &mut forwarded.flight, landing);
         let fresh = match fresh {
@@ -377,7 +377,7 @@ impl ResponseCache {
             Ok(()) => Landing::Stored,
             Err(refusal) => {
                 self.meters.refused(x.host(), refusal);
-                Landing::Uncacheable(refusal)
+                refused(refusal)
             }
         };
         self.land(x, &mut flight, landing);
@@ -532,8 +532,13 @@ fn landing(x: &dyn Exchange, forwarded: &Forwarded, status: u16, refusal: Refusa
     } else if is_own_fault(forwarded, status, refusal) {
         Landing::Abandoned
     } else {
-        Landing::Uncacheable(refusal)
+        refused(refusal)
     }
+}
+
+/// What those who wait are told: only what the response itself is the reason of will be so the next time.
+const fn refused(refusal: Refusal) -> Landing {
+    if refusal.is_of_moment() { Landing::Failed } else { Landing::Uncacheable(refusal) }
 }
 
 /// Whether only this request is to blame that its response may not be stored: that says nothing about the next one.

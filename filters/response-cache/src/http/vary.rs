@@ -106,6 +106,19 @@ pub fn variant_bytes(
     out
 }
 
+/// The cluster in the bytes of [`variant_bytes`]; `None` if they have none.
+pub fn cluster_of(variant: &[u8]) -> Option<&[u8]> {
+    let (0, rest) = length(variant)? else { return None };
+    let (len, rest) = length(rest)?;
+    rest.get(..len)
+}
+
+/// A length, and what follows it.
+fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (len, rest) = bytes.split_first_chunk::<4>()?;
+    Some((usize::try_from(u32::from_le_bytes(*len)).ok()?, rest))
+}
+
 /// The names in the bytes of [`names_bytes`]; `None` for bytes that it does not make.
 pub fn read_names(mut bytes: &[u8]) -> Option<Rc<[String]>> {
     let mut names = Vec::new();

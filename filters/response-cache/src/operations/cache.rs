@@ -29,7 +29,9 @@ pub trait Cache {
     fn statistics(&self, host: &dyn Host) -> Statistics;
 
     /// What the cache would do with this request, and why. Nothing is forwarded, stored or counted for it.
-    fn explain(&self, x: &dyn Exchange) -> Explanation;
+    ///
+    /// `operator` is the request that asks: where the one described names no cluster, the cluster of this one may do.
+    fn explain(&self, x: &dyn Exchange, operator: &dyn Exchange) -> Explanation;
 
     /// The tags that a PURGE request names in the configured tag fields; empty if it has none of the fields.
     ///
@@ -131,6 +133,8 @@ pub struct Explanation {
     pub rule: Option<(String, &'static str)>,
     /// The key, with no value of a cookie, a claim or another secret in it; `None` if there is none.
     pub key: Option<String>,
+    /// The cluster that would answer, as described or as assumed; `None` where the store is not asked.
+    pub cluster: Option<String>,
     /// What is stored under this key, all variants.
     pub entries: Vec<Entry>,
     /// What is known of requests under way for this key.

@@ -21,6 +21,7 @@ pub(super) fn explanation(x: &dyn Exchange, found: &Explanation, now: Nanos) -> 
         put(&mut object, "rule", json!({ "name": name, "action": action }));
     }
     put_some(&mut object, "key", found.key.as_ref());
+    put_some(&mut object, "cluster", found.cluster.as_ref());
     put(&mut object, "is_stored", json!(found.entries.iter().any(|entry| entry.is_selected)));
     let entries: Vec<Value> = found.entries.iter().map(|entry| entry_of(entry, now)).collect();
     put(&mut object, "entries", json!(entries));

@@ -77,13 +77,14 @@ impl Cache for Stub {
         }
     }
 
-    fn explain(&self, x: &dyn Exchange) -> Explanation {
+    fn explain(&self, x: &dyn Exchange, _operator: &dyn Exchange) -> Explanation {
         let is_bypassed = x.request().get(":path") == Some(b"/admin");
         Explanation {
             decision: if is_bypassed { Decision::Bypass } else { Decision::Hit },
             why: is_bypassed.then(|| "no rule matches".to_owned()),
             rule: (!is_bypassed).then(|| ("news".to_owned(), "cache")),
             key: (!is_bypassed).then(|| "https://example.com/a".to_owned()),
+            cluster: (!is_bypassed).then(|| "articles".to_owned()),
             entries: self.entries.clone(),
             flight: self.flight,
         }

@@ -81,6 +81,11 @@ impl Refusal {
         matches!(self, Self::Cookie | Self::NotPlain | Self::Guarded | Self::Authorization)
     }
 
+    /// Whether the moment is to blame, and the same response may be stored the next time.
+    pub const fn is_of_moment(self) -> bool {
+        matches!(self, Self::Invalidated | Self::FillMemory | Self::Incomplete | Self::Store)
+    }
+
     /// The word in metrics, and the `detail` of `Cache-Status`.
     pub const fn as_str(self) -> &'static str {
         match self {

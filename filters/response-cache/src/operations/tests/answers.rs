@@ -149,7 +149,8 @@ fn an_explanation_tells_request_rule_key_and_each_entry() {
     let expected = json!({
         "request": { "method": "GET", "path": "/a?x=1", "host": "example.com", "address": "192.0.2.1" },
         "decision": "hit", "because": "a stored response may answer it",
-        "rule": { "name": "news", "action": "cache" }, "key": "https://example.com/a", "is_stored": true,
+        "rule": { "name": "news", "action": "cache" }, "key": "https://example.com/a",
+        "cluster": "articles", "is_stored": true,
         "entries": [{
             "is_selected": true, "url": "https://example.com/a", "status": 200, "rule": "news", "body_bytes": 5,
             "varies_on": ["accept"], "tags": ["front"], "purged": "no", "for_authorized": false,
