@@ -1,9 +1,15 @@
 //! The cache through a real Envoy, with several workers on one store.
 
 mod collapse;
+mod gate;
+mod metrics;
+mod operations;
 mod private;
 mod purge;
+mod purge_load;
+mod reload;
 mod stale;
+mod warming;
 
 use std::thread;
 

@@ -38,9 +38,15 @@ pub fn configuration(module: &str) -> String {
 pub fn callbacks(module: &str) -> &'static [&'static str] {
     match module {
         "weir_rate_limit" => &["request_headers", "response_headers", "log", "tick"],
-        "weir_response_cache" => {
-            &["request_headers", "response_headers", "response_body", "response_trailers"]
-        }
+        "weir_response_cache" => &[
+            "request_headers",
+            "response_headers",
+            "response_body",
+            "response_trailers",
+            "tick",
+            "queue_ready",
+            "http_call_response",
+        ],
         "weir_circuit_breaker" => &["request_headers", "log"],
         "weir_metrics" => &["log"],
         "weir_gateway" => &[

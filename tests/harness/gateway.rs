@@ -36,6 +36,7 @@ pub struct Setup {
     takes_upgrades: bool,
     is_static: bool,
     has_way_back: bool,
+    keeps_statistics: bool,
     before: Vec<Value>,
     behind: Vec<Value>,
 }
@@ -56,6 +57,7 @@ impl Setup {
             takes_upgrades: false,
             is_static: false,
             has_way_back: false,
+            keeps_statistics: true,
             before: Vec::new(),
             behind: Vec::new(),
         }
@@ -105,6 +107,12 @@ impl Setup {
     #[must_use]
     pub fn way_back(self) -> Self {
         Self { has_way_back: true, ..self }
+    }
+
+    /// With an Envoy that keeps no statistic of modules, as an operator's `stats_matcher` may have it.
+    #[must_use]
+    pub fn without_statistics_of_modules(self) -> Self {
+        Self { keeps_statistics: false, ..self }
     }
 
     /// With this filter of Envoy in front of ours, behind those that are there already.
@@ -221,11 +229,16 @@ impl Setup {
         if self.has_way_back {
             listeners.push(listener("back", back.clone()));
         }
+        let mut stats = stats_config();
+        if !self.keeps_statistics {
+            stats["stats_matcher"] =
+                json!({"exclusion_list": {"patterns": [{"prefix": "wasmcustom."}]}});
+        }
         let address =
             json!({"address": self.upstream.ip().to_string(), "port_value": self.upstream.port()});
         json!({
             "node": {"id": "test", "cluster": "test"},
-            "stats_config": stats_config(),
+            "stats_config": stats,
             "static_resources": {"listeners": listeners, "clusters": [{
                 "name": "upstream",
                 "connect_timeout": "1s",

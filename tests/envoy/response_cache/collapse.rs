@@ -1,6 +1,5 @@
 //! Many ask at once for what is not stored: one request goes to the origin.
 
-use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use harness::client::Request;
@@ -10,29 +9,10 @@ use harness::origin::{Act, Origin};
 use serde_json::{Value, json};
 use weir_testbed::wait;
 
+use super::gate::Gate;
 use super::status_of;
 
 const N_CLIENTS: usize = 40;
-
-/// Holds the origin's answers back until it is opened.
-#[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<bool>, Condvar)>);
-
-impl Gate {
-    fn pass(&self) {
-        let (open, opened) = &*self.0;
-        let guard = open.lock().expect("no test panics in here");
-        let (_open, waited) = opened
-            .wait_timeout_while(guard, PATIENCE, |open| !*open)
-            .expect("no test panics in here");
-        assert!(!waited.timed_out(), "nobody opened the gate");
-    }
-
-    fn open(&self) {
-        *self.0.0.lock().expect("no test panics in here") = true;
-        self.0.1.notify_all();
-    }
-}
 
 fn start(configuration: &Value, origin: &Origin) -> Gateway {
     Setup::new("response-cache", configuration, origin.address()).workers(4).start()
