@@ -187,12 +187,13 @@ pub trait Exchange {
     /// Where this stream can be woken once it has returned [`crate::Flow::Pause`].
     fn waker(&self) -> Waker;
 
-    /// Adds this filter's word to the exchange's decision record, such as `response-cache=hit`.
+    /// Puts this filter's word into the exchange's decision record, such as `response-cache=hit`.
     ///
-    /// The record is what access logs print and what metrics count.
+    /// The record is what access logs print and what metrics count. It has one word for each filter, the last one:
+    /// a filter that decides again, such as a cache whose origin has failed, takes back what it said.
     fn note(&self, filter: &'static str, word: &'static str);
 
-    /// The words noted so far, in order.
+    /// The words noted so far, in the order in which the filters first spoke.
     fn notes(&self) -> Vec<(&'static str, &'static str)>;
 
     /// The first value of one request header; `None` if there is none.
@@ -226,5 +227,17 @@ pub trait Exchange {
     /// The response's headers; see [`Exchange::headers`].
     fn response(&self) -> Rc<Headers> {
         self.headers(Map::Response)
+    }
+}
+
+/// Puts a filter's word into a decision record, in the place of the one that it has there.
+pub fn put_word(
+    notes: &mut Vec<(&'static str, &'static str)>,
+    filter: &'static str,
+    word: &'static str,
+) {
+    match notes.iter_mut().find(|(found, _)| *found == filter) {
+        Some((_, old)) => *old = word,
+        None => notes.push((filter, word)),
     }
 }

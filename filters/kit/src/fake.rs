@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::exchange::{Attribute, Call, Exchange, Host, Map, Waker};
+use crate::exchange::{self, Attribute, Call, Exchange, Host, Map, Waker};
 use crate::headers::Headers;
 use crate::meter::{Kind, Meter, MetricId};
 use crate::shared::{SetError, SharedData, Versioned};
@@ -293,7 +293,7 @@ impl Exchange for FakeExchange {
     }
 
     fn note(&self, filter: &'static str, word: &'static str) {
-        self.notes.borrow_mut().push((filter, word));
+        exchange::put_word(&mut self.notes.borrow_mut(), filter, word);
     }
 
     fn notes(&self) -> Vec<(&'static str, &'static str)> {

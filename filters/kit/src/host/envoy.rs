@@ -11,11 +11,18 @@ use crate::units::Nanos;
 /// Envoy during one callback: each clock is read at most once.
 #[derive(Debug, Default)]
 pub(super) struct Envoy {
+    /// The root context whose filter runs: it gets the answers of its calls.
+    root: u32,
     now: Cell<Option<u64>>,
     wall: Cell<Option<u64>>,
 }
 
 impl Envoy {
+    /// Envoy for the filter of this root context.
+    pub(super) fn of(root: u32) -> Self {
+        Self { root, ..Self::default() }
+    }
+
     /// A callback begins: the clocks are to be read anew.
     pub(super) fn begin(&self) {
         self.now.set(None);
@@ -76,6 +83,6 @@ impl Host for Envoy {
     }
 
     fn call(&self, call: Call) {
-        queue::call(call);
+        queue::call(self.root, call);
     }
 }

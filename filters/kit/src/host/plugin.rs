@@ -12,7 +12,7 @@ use proxy_wasm::types::{ContextType, LogLevel};
 
 use super::abi::{self, BufferType, MapType};
 use super::envoy::Envoy;
-use super::queue;
+use super::queue::{self, Caller};
 use super::stream::Stream;
 use crate::callbacks::Callback;
 use crate::config;
@@ -30,7 +30,8 @@ struct Plugin<F: Filter> {
     context: u32,
     filter: Option<Rc<F>>,
     envoy: Envoy,
-    calls: RefCell<BTreeMap<u32, CallId>>,
+    /// Calls that this root has started: the root whose filter wants the answer, and which call of its own it is.
+    calls: RefCell<BTreeMap<u32, (u32, CallId)>>,
     filter_type: PhantomData<F>,
 }
 
@@ -39,7 +40,7 @@ impl<F: Filter> Plugin<F> {
         Self {
             context,
             filter: None,
-            envoy: Envoy::default(),
+            envoy: Envoy::of(context),
             calls: RefCell::new(BTreeMap::new()),
             filter_type: PhantomData,
         }
@@ -58,13 +59,13 @@ impl<F: Filter> Plugin<F> {
         }
     }
 
-    fn start_call(&self, call: &Call) {
+    fn start_call(&self, caller: u32, call: &Call) {
         let headers =
             call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let timeout = Duration::from_nanos(call.timeout.0.max(1_000_000));
         match dispatch_http_call(&call.cluster, headers, Some(&call.body), vec![], timeout) {
             Ok(token) => {
-                self.calls.borrow_mut().insert(token, call.id);
+                self.calls.borrow_mut().insert(token, (caller, call.id));
             }
             Err(status) => {
                 log::warn!(
@@ -73,9 +74,7 @@ impl<F: Filter> Plugin<F> {
                     call.cluster,
                     status as u32
                 );
-                if let Some(filter) = &self.filter {
-                    filter.on_answer(&self.envoy, call.id, Answer::Failed);
-                }
+                answered(caller, call.id, Answer::Failed);
             }
         }
     }
@@ -98,8 +97,7 @@ impl<F: Filter> Context for Plugin<F> {
         _n_trailers: usize,
     ) {
         self.envoy.begin();
-        let Some(id) = self.calls.borrow_mut().remove(&token) else { return };
-        let Some(filter) = &self.filter else { return };
+        let Some((caller, id)) = self.calls.borrow_mut().remove(&token) else { return };
         let answer = if n_headers == 0 {
             Answer::Failed
         } else {
@@ -108,7 +106,7 @@ impl<F: Filter> Context for Plugin<F> {
                 body: abi::buffer(BufferType::CallResponseBody, 0, body_size),
             }
         };
-        filter.on_answer(&self.envoy, id, answer);
+        answered(caller, id, answer);
     }
 }
 
@@ -123,10 +121,12 @@ impl<F: Filter> RootContext for Plugin<F> {
         for line in filter.summary() {
             log::info!("{}: configured {line}", F::NAME);
         }
-        self.filter = Some(Rc::new(filter));
+        let filter = Rc::new(filter);
         if F::CALLBACKS.contains(Callback::QueueReady) {
-            queue::register();
+            let caller: Rc<dyn Caller> = Rc::<F>::clone(&filter);
+            queue::register(self.context, Rc::downgrade(&caller));
         }
+        self.filter = Some(filter);
         if let Some(period) = F::TICK {
             abi::set_tick_period(u32::try_from(period.0 / 1_000_000).unwrap_or(u32::MAX));
         }
@@ -143,15 +143,22 @@ impl<F: Filter> RootContext for Plugin<F> {
 
     fn on_queue_ready(&mut self, queue: u32) {
         self.envoy.begin();
-        queue::drain(queue, self.context, |call| self.start_call(&call));
+        queue::drain(queue, self.context, |caller, call| self.start_call(caller, &call));
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::<F>::new(context, self.filter.clone())))
+        Some(Box::new(Stream::<F>::new(context, self.context, self.filter.clone())))
     }
 
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
+    }
+}
+
+/// Hands an answer to the filter of the root that wanted it; nothing happens if that is gone.
+fn answered(caller: u32, id: CallId, answer: Answer) {
+    if let Some(filter) = queue::caller(caller) {
+        filter.answered(&Envoy::of(caller), id, answer);
     }
 }
 

@@ -6,14 +6,16 @@
 //! hand-over to the root).
 //!
 //! There is one queue per VM, not per root: queues are never freed, and a new configuration in the same VM takes
-//! the old queue over, with the streams still waiting on it.
+//! the old queue over, with the streams still waiting on it. So the root that starts a call need not be the one whose
+//! filter wanted it: a call carries its own root, and the answer goes to that one's filter ([`caller`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use super::abi;
-use crate::exchange::{Call, Waker};
+use crate::exchange::{Answer, Call, CallId, Host, Waker};
+use crate::filter::Filter;
 
 /// A stream that waits to be woken.
 pub(super) trait Sleeper {
@@ -34,14 +36,36 @@ thread_local! {
     static QUEUE: Cell<Option<u32>> = const { Cell::new(None) };
     static NAME: RefCell<Option<String>> = const { RefCell::new(None) };
     static SLEEPERS: RefCell<BTreeMap<u32, Weak<dyn Sleeper>>> = const { RefCell::new(BTreeMap::new()) };
-    static CALLS: RefCell<Vec<Call>> = const { RefCell::new(Vec::new()) };
+    static CALLS: RefCell<Vec<(u32, Call)>> = const { RefCell::new(Vec::new()) };
+    static CALLERS: RefCell<BTreeMap<u32, Weak<dyn Caller>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// A filter that gets the answers of its calls.
+pub(super) trait Caller {
+    /// A call has ended.
+    fn answered(&self, host: &dyn Host, id: CallId, answer: Answer);
+}
+
+impl<F: Filter> Caller for F {
+    fn answered(&self, host: &dyn Host, id: CallId, answer: Answer) {
+        self.on_answer(host, id, answer);
+    }
 }
 
 /// Says that there are calls to start; a stream's number is never zero.
 const START_CALLS: u32 = 0;
 
-/// Opens this VM's queue, or takes it over for a new configuration.
-pub(super) fn register() {
+/// The filter of this root context, if it or one of its streams still lives.
+pub(super) fn caller(root: u32) -> Option<Rc<dyn Caller>> {
+    CALLERS.with_borrow(|callers| callers.get(&root).and_then(Weak::upgrade))
+}
+
+/// Opens this VM's queue, or takes it over for a new configuration: that of this root and its filter.
+pub(super) fn register(root: u32, filter: Weak<dyn Caller>) {
+    CALLERS.with_borrow_mut(|callers| {
+        callers.retain(|_, caller| caller.strong_count() > 0);
+        callers.insert(root, filter);
+    });
     NAME.with_borrow_mut(|name| {
         let name = name
             .get_or_insert_with(|| format!("weir/{:016x}{:016x}", abi::random(), abi::random()));
@@ -76,22 +100,22 @@ pub(super) fn wake(waker: Waker) {
     }
 }
 
-/// Has a call started in the next turn of this worker's event loop.
-pub(super) fn call(call: Call) {
-    CALLS.with_borrow_mut(|calls| calls.push(call));
+/// Has a call of this root's filter started in the next turn of this worker's event loop.
+pub(super) fn call(root: u32, call: Call) {
+    CALLS.with_borrow_mut(|calls| calls.push((root, call)));
     wake(waker(START_CALLS));
 }
 
-/// Does what the messages say; the calls to start are handed to `start`.
+/// Does what the messages say; the calls to start are handed to `start`, each with the root whose filter wants it.
 ///
 /// `root` is the context that runs; it is the effective one again afterwards.
-pub(super) fn drain(queue: u32, root: u32, mut start: impl FnMut(Call)) {
+pub(super) fn drain(queue: u32, root: u32, mut start: impl FnMut(u32, Call)) {
     while let Some(message) = abi::dequeue(queue) {
         let Ok(bytes) = <[u8; 4]>::try_from(message.as_slice()) else { continue };
         let stream = u32::from_le_bytes(bytes);
         if stream == START_CALLS {
-            for call in CALLS.take() {
-                start(call);
+            for (caller, call) in CALLS.take() {
+                start(caller, call);
             }
         } else {
             wake_here(stream);

@@ -10,7 +10,7 @@ use super::abi::{self, BufferType, MapType};
 use super::envoy::Envoy;
 use super::queue::{self, Sleep, Sleeper};
 use crate::callbacks::Callback;
-use crate::exchange::{Attribute, Exchange, Host, Map, Waker};
+use crate::exchange::{self, Attribute, Exchange, Host, Map, Waker};
 use crate::filter::{Filter, Flow, Reply};
 use crate::headers::{Headers, encode_pairs};
 
@@ -50,8 +50,9 @@ enum Phase {
 }
 
 impl<F: Filter> Stream<F> {
-    pub(super) fn new(context: u32, filter: Option<Rc<F>>) -> Self {
-        let view = View { context, ..View::default() };
+    /// The stream of this context, for the filter of this root.
+    pub(super) fn new(context: u32, root: u32, filter: Option<Rc<F>>) -> Self {
+        let view = View { context, envoy: Envoy::of(root), ..View::default() };
         Self(Rc::new(Live { filter, state: RefCell::default(), view }))
     }
 
@@ -281,7 +282,7 @@ impl Exchange for View {
     }
 
     fn note(&self, filter: &'static str, word: &'static str) {
-        self.notes.borrow_mut().push((filter, word));
+        exchange::put_word(&mut self.notes.borrow_mut(), filter, word);
     }
 
     fn notes(&self) -> Vec<(&'static str, &'static str)> {
