@@ -8,6 +8,11 @@
 //! Otherwise the flags decide: a client that left proves nothing, a failed connect, a reset or a timeout is
 //! the upstream's whatever status Envoy made of it, and what is left was answered by Envoy or another filter.
 //!
+//! A response cache in front of the breaker may put an answer of its own in the place of the upstream's, and Envoy then
+//! tells of that one. Its details say what the upstream did: a stored response in the place of an error hides a
+//! failure, or the breaker would never open while something stale is served; a stored response that the upstream has
+//! just confirmed is a success.
+//!
 //! One timeout proves nothing: that of an answer which had begun. Envoy's clock also runs while a client does not
 //! read, and ends both alike, so a few clients that read slowly would open the breaker for all.
 
@@ -67,6 +72,13 @@ const UPSTREAM_FAILED: u64 = flag::NO_HEALTHY_UPSTREAM
 /// The details of an answer that came from the upstream whole.
 const VIA_UPSTREAM: &[u8] = b"via_upstream";
 
+/// The details of a cache's answer in the place of an error of the upstream.
+pub const CACHE_HID_ERROR: &str = "weir_cache_stale_if_error";
+/// The details of a cache's answer that the upstream has just confirmed.
+pub const CACHE_CONFIRMED: &str = "weir_cache_revalidated";
+/// The statuses that a cache may hide: RFC 5861, section 4.
+const HIDDEN_BY_CACHE: [u16; 4] = [500, 502, 503, 504];
+
 /// How an exchange ended, asked for piece by piece: each costs a host call.
 pub trait Ending {
     /// Whether Envoy's response-code details are these.
@@ -87,7 +99,18 @@ pub fn judge(ending: &impl Ending, failure_status: &Statuses) -> Evidence {
         let status = u16::try_from(ending.status()).unwrap_or(0);
         return if failure_status.contains(status) { Evidence::Failure } else { Evidence::Success };
     }
+    if ending.has_details(CACHE_CONFIRMED.as_bytes()) {
+        return Evidence::Success;
+    }
+    let has_hidden = ending.has_details(CACHE_HID_ERROR.as_bytes());
     match ending.flags() {
+        flags if has_hidden && flags & (UPSTREAM_FAILED | TIMED_OUT) != 0 => Evidence::Failure,
+        // The upstream answered, and which of these it was nobody knows any more.
+        _ if has_hidden
+            && HIDDEN_BY_CACHE.iter().any(|status| failure_status.contains(*status)) =>
+        {
+            Evidence::Failure
+        }
         flags if flags & CLIENT_LEFT != 0 => Evidence::Nothing,
         flags if flags & UPSTREAM_FAILED != 0 => Evidence::Failure,
         flags if flags & TIMED_OUT != 0 && !ending.has_begun() => Evidence::Failure,

@@ -112,10 +112,21 @@ fn only_the_upstream_can_fail() {
         (Row(0, "direct_response", 500), Evidence::Nothing),
         (Row(0, "weir_circuit_open", 503), Evidence::Nothing),
         (Row(0, "", 503), Evidence::Nothing),
+        // What a cache in front made of the upstream's answer: an error hidden, an answer confirmed, neither.
+        (Row(0, "weir_cache_stale_if_error", 200), Evidence::Failure),
+        (Row(0x4, "weir_cache_stale_if_error", 200), Evidence::Failure),
+        (Row(0x20, "weir_cache_stale_if_error", 200), Evidence::Failure),
+        (Row(0, "weir_cache_revalidated", 200), Evidence::Success),
+        (Row(0, "weir_cache_hit", 200), Evidence::Nothing),
         (Row(0, "via_upstream", u64::MAX), Evidence::Success),
     ];
     for (row, expected) in rows {
         assert_eq!(judge(&row, &statuses), expected, "{:#x} {} {}", row.0, row.1, row.2);
+    }
+    let teapot: Statuses = [418..=418].into_iter().collect();
+    for (flags, expected) in [(0, Evidence::Nothing), (0x20, Evidence::Failure)] {
+        let row = Row(flags, "weir_cache_stale_if_error", 200);
+        assert_eq!(judge(&row, &teapot), expected, "no cache hides a failure of this rule's");
     }
 }
 

@@ -4,9 +4,10 @@
 mod play;
 
 use kit::callbacks::Callback;
-use kit::exchange::Map;
+use kit::exchange::{Attribute, Map};
+use kit::headers::Headers;
 use kit::{Exchange, Filter, Flow, Nanos};
-use play::{Answer, Gate, OK, WITH_TRAILERS, ill};
+use play::{Answer, FORGIVING, Gate, OK, WITH_TRAILERS, ill};
 use weir_circuit_breaker::CircuitBreaker;
 use weir_gateway::Gateway;
 use weir_metrics::Metrics;
@@ -37,9 +38,21 @@ fn statuses<const N: usize>(answers: [Answer; N]) -> [u16; N] {
 #[test]
 fn the_limiter_knows_the_cache_by_its_own_words() {
     use weir_rate_limit::settlement;
-    use weir_response_cache::signals::{DETAILS_HIT, DETAILS_NOT_MODIFIED, Decision};
-    assert_eq!(settlement::CACHE, (ResponseCache::NAME, Decision::Hit.as_str()));
-    assert_eq!(settlement::CACHE_DETAILS, [DETAILS_HIT, DETAILS_NOT_MODIFIED]);
+    use weir_response_cache::signals::{
+        DETAILS_COLLAPSED, DETAILS_HIT, DETAILS_NOT_MODIFIED, DETAILS_STALE, Decision,
+    };
+    let words = [Decision::Hit, Decision::StaleHit, Decision::Collapsed].map(Decision::as_str);
+    assert_eq!((settlement::CACHE, settlement::CACHE_WORDS), (ResponseCache::NAME, words));
+    let details = [DETAILS_HIT, DETAILS_STALE, DETAILS_COLLAPSED, DETAILS_NOT_MODIFIED];
+    assert_eq!(settlement::CACHE_DETAILS, details);
+}
+
+/// The breaker learns from the cache's answers what the upstream did; neither crate knows the other.
+#[test]
+fn the_breaker_knows_the_caches_answers_by_their_details() {
+    use weir_circuit_breaker::evidence::{CACHE_CONFIRMED, CACHE_HID_ERROR};
+    use weir_response_cache::signals::{DETAILS_REVALIDATED, DETAILS_STALE_IF_ERROR};
+    assert_eq!((CACHE_CONFIRMED, CACHE_HID_ERROR), (DETAILS_REVALIDATED, DETAILS_STALE_IF_ERROR));
 }
 
 #[test]
@@ -99,6 +112,54 @@ fn a_rejection_is_not_stored_and_is_no_failure() {
     let probe = gate.get("/", OK);
     assert_eq!((probe.status, probe.forwarded), (200, true), "the open time did not grow");
     assert_eq!(probe.notes(), "rate-limit=admit,response-cache=miss,circuit-breaker=probe");
+}
+
+#[test]
+fn a_cache_that_decides_again_has_one_word_in_the_record_and_the_breaker_hears_of_the_failure() {
+    let gate = Gate::new(&all(PLENTY));
+    gate.get("/", FORGIVING);
+    gate.host.advance(Nanos::from_secs(61));
+    for _ in 0..2 {
+        let (x, mut stream) = (gate.exchange("/"), Default::default());
+        assert_eq!(gate.filter.on_request_headers(&mut stream, &x, true), Flow::Continue);
+        x.set_map(Map::Response, Headers::new(&[(":status", "503")]));
+        x.set_attribute(Attribute::ResponseDetails, b"via_upstream");
+        let flow = gate.filter.on_response_headers(&mut stream, &x, true);
+        let Flow::Reply(reply) = flow else { panic!("{flow:?}") };
+        assert_eq!((reply.status, reply.body.as_slice()), (200, &b"fine"[..]));
+        let record = [
+            ("rate-limit", "admit"),
+            ("response-cache", "stale_if_error"),
+            ("circuit-breaker", "closed"),
+        ];
+        assert_eq!(x.notes(), record);
+        // Envoy sends it at once: no filter sees it again before the log.
+        x.set_attribute(Attribute::ResponseDetails, reply.details.as_bytes());
+        x.set_attribute(Attribute::ResponseCode, &200_u64.to_le_bytes());
+        x.set_attribute(Attribute::ResponseFlags, &0_u64.to_le_bytes());
+        gate.filter.on_log(&mut stream, &x);
+    }
+    let rejected = gate.get("/other", OK);
+    assert_eq!((rejected.status, rejected.forwarded), (503, false), "two failures opened it");
+}
+
+#[test]
+fn requests_wait_in_the_cache_and_go_on_to_the_breaker_when_they_are_woken() {
+    let gate = Gate::new(&all(LIMIT));
+    let (first, mut leads) = (gate.exchange("/"), Default::default());
+    assert_eq!(gate.filter.on_request_headers(&mut leads, &first, true), Flow::Continue);
+    let (second, mut waits) = (gate.exchange("/"), Default::default());
+    assert_eq!(gate.filter.on_request_headers(&mut waits, &second, true), Flow::Pause);
+    assert_eq!(second.notes(), [("rate-limit", "admit")], "charged once, asked of no breaker");
+    // The first one's response fails to be storable: whoever waits goes on.
+    first.set_map(Map::Response, Headers::new(&[(":status", "404")]));
+    first.set_attribute(Attribute::ResponseDetails, b"via_upstream");
+    assert_eq!(gate.filter.on_response_headers(&mut leads, &first, true), Flow::Continue);
+    assert_eq!(gate.filter.on_wake(&mut waits, &second), Flow::Continue);
+    let record =
+        [("rate-limit", "admit"), ("response-cache", "miss"), ("circuit-breaker", "closed")];
+    assert_eq!(second.notes(), record);
+    assert_eq!(gate.sum("weir_rate_limit_requests_total"), 2);
 }
 
 #[test]
@@ -212,7 +273,14 @@ fn what_is_in_force_is_told_filter_by_filter() {
     let filters: Vec<&str> = lines.iter().filter_map(|line| line.split(':').next()).collect();
     assert_eq!(
         filters,
-        ["metrics", "rate-limit", "response-cache", "response-cache", "circuit-breaker"]
+        [
+            "metrics",
+            "rate-limit",
+            "response-cache",
+            "response-cache",
+            "response-cache",
+            "circuit-breaker"
+        ]
     );
     assert_eq!(
         lines[1],

@@ -28,10 +28,14 @@ use crate::cost::{Cost, is_given_up, status};
 /// How many entries a list of statuses may have: every class, and more ranges than make sense.
 const ENTRIES: RangeInclusive<usize> = 1..=32;
 
-/// The response cache's name in the decision record, and its word for an answer from the store.
-pub const CACHE: (&str, &str) = ("response-cache", "hit");
-/// The details of the response cache's answers from the store: the stored one, and the 304 that it justifies.
-pub const CACHE_DETAILS: [&str; 2] = ["weir_cache_hit", "weir_cache_not_modified"];
+/// The response cache's name in the decision record.
+pub const CACHE: &str = "response-cache";
+/// Its words for answers from the store for which the upstream was not asked: a fresh one, one that is being
+/// refreshed, and one that another request has brought.
+pub const CACHE_WORDS: [&str; 3] = ["hit", "stale_hit", "collapsed"];
+/// The details of these answers, and of the 304 that a stored response justifies.
+pub const CACHE_DETAILS: [&str; 4] =
+    ["weir_cache_hit", "weir_cache_stale", "weir_cache_collapsed", "weir_cache_not_modified"];
 
 /// Which requests stay charged; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -143,9 +147,8 @@ fn not_by_response(fields: &mut Fields<'_>) {
 
 /// Whether the response is one of the response cache's from its store.
 fn is_cache_hit(x: &dyn Exchange) -> bool {
-    let (cache, hit) = CACHE;
-    match x.notes().iter().rev().find(|(filter, _)| *filter == cache) {
-        Some((_, word)) => *word == hit,
+    match x.notes().iter().find(|(filter, _)| *filter == CACHE) {
+        Some((_, word)) => CACHE_WORDS.contains(word),
         None => x.attribute(Attribute::ResponseDetails).is_some_and(|details| {
             CACHE_DETAILS.iter().any(|hit| hit.as_bytes() == details.as_ref())
         }),

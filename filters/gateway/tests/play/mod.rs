@@ -29,6 +29,10 @@ pub(crate) const OK: Upstream = Upstream {
 /// The same, with trailers.
 pub(crate) const WITH_TRAILERS: Upstream = Upstream { has_trailers: true, ..OK };
 
+/// An answer that may be stored, and may be served stale if the upstream fails.
+pub(crate) const FORGIVING: Upstream =
+    Upstream { headers: &[("cache-control", "max-age=60, stale-if-error=600")], ..OK };
+
 /// An answer of this status that may not be stored.
 pub(crate) const fn ill(status: u16) -> Upstream {
     Upstream { status, headers: &[], body: b"ill", has_trailers: false }

@@ -55,7 +55,7 @@ fn going_away_before_the_answer_is_never_free() {
         r#"{"refund": {"statuses": ["1xx", "2xx", "3xx", "4xx", "5xx"], "cache_hits": true}}"#,
     );
     for x in cut_off() {
-        x.note(CACHE.0, CACHE.1);
+        x.note(CACHE, CACHE_WORDS[0]);
         assert_eq!((charged(&failures, &x), charged(&refunds, &x)), (3, 3));
     }
 }
@@ -79,7 +79,16 @@ fn what_is_given_back_goes_by_status() {
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn answers_from_the_cache_are_told_by_its_word() {
     let refund = read(r#"{"refund": {"cache_hits": true}}"#);
-    for (word, cost) in [("hit", 0), ("miss", 3), ("stale", 3), ("bypass", 3)] {
+    let words = [
+        ("hit", 0),
+        ("stale_hit", 0),
+        ("collapsed", 0),
+        ("miss", 3),
+        ("stale", 3),
+        ("stale_if_error", 3),
+        ("bypass", 3),
+    ];
+    for (word, cost) in words {
         let x = over(200);
         x.note("rate-limit", "admit");
         x.note("response-cache", word);
