@@ -1,9 +1,16 @@
 //! The four filters as one: their order, and what they leave to one another.
 
+use std::thread;
+
 use harness::client::Request;
-use harness::gateway::Setup;
+use harness::gateway::{PATIENCE, Setup};
 use harness::origin::{Act, Origin};
 use serde_json::{Value, json};
+use weir_testbed::envoy::{Envoy, Options};
+use weir_testbed::{root, wait, yaml};
+
+use crate::response_cache::gate::Gate;
+use crate::shipped::placed;
 
 fn all() -> Value {
     json!({
@@ -92,4 +99,123 @@ fn filters_without_a_section_are_not_there() {
         assert_eq!(gateway.get("/").field("cache-status"), None);
     }
     assert_eq!(origin.hits(), 3);
+}
+
+#[test]
+fn requests_that_wait_for_one_another_cost_quota_each_and_the_breaker_sees_one() {
+    let gate = Gate::default();
+    let shut = gate.clone();
+    let origin = Origin::start(move |request| {
+        shut.pass();
+        Act::response(200, &[("cache-control", "max-age=600")], request.target())
+    });
+    let mut configuration = all();
+    configuration["rate_limit"]["rules"][0]["limits"][0]["quota"] = json!(8);
+    let gateway = Setup::new("gateway", &configuration, origin.address()).workers(4).start();
+    let mut statuses: Vec<u16> = thread::scope(|scope| {
+        let clients: Vec<_> =
+            (0..12).map(|_| scope.spawn(|| gateway.get("/few").status())).collect();
+        let all_wait = || {
+            let active = gateway.envoy.stats("http.front.downstream_rq_active").ok()?;
+            let n_refused =
+                gateway.metric("weir_rate_limit_requests_total;rule=few;decision=limit");
+            (n_refused == 4 && active.values().sum::<u64>() == 8).then_some(())
+        };
+        let waited = wait::until(PATIENCE, all_wait);
+        gate.open();
+        waited.expect("four are refused, eight wait");
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    statuses.sort_unstable();
+    assert_eq!(statuses, [[200; 4], [200; 4], [429; 4]].concat());
+    assert_eq!(origin.hits(), 1);
+    gateway
+        .await_metric("weir_metrics_decisions_total;filter=response-cache;decision=collapsed", 7);
+    gateway.await_metric("weir_metrics_decisions_total;filter=response-cache;decision=miss", 1);
+    gateway.await_metric("weir_metrics_decisions_total;filter=circuit-breaker;decision=closed", 1);
+}
+
+/// What the cache hides from clients it does not hide from the breaker.
+#[test]
+fn stale_answers_in_place_of_errors_open_the_breaker_and_go_on_when_it_is_open() {
+    let origin = Origin::start(|_| {
+        let fields = [("cache-control", "max-age=60, stale-if-error=600"), ("age", "100")];
+        Act::response(200, &fields, "old")
+    });
+    let gateway = Setup::new("gateway", &all(), origin.address()).workers(2).start();
+    assert_eq!(gateway.get("/kept").text(), "old");
+    origin.play(|_| Act::response(503, &[], "down"));
+    for _ in 0..3 {
+        let answer = gateway.get("/kept");
+        assert_eq!((answer.status(), answer.text().as_str()), (200, "old"));
+    }
+    gateway.await_metric("weir_circuit_breaker_state;breaker=all/upstream", 2);
+    let before = origin.hits();
+    for _ in 0..8 {
+        assert_eq!(gateway.get("/kept").text(), "old");
+    }
+    assert_eq!(origin.hits(), before, "the breaker keeps them from the origin");
+    let words = "weir_metrics_decisions_total;filter=response-cache;decision=stale_if_error";
+    gateway.await_metric(words, 11);
+    gateway.await_metric("weir_metrics_decisions_total;filter=response-cache;decision=miss", 1);
+}
+
+/// The files with all four filters send the cache's own requests past the limiter and the metrics.
+///
+/// Many rounds: a call whose end the cache is not told of would take one of its places for ever.
+#[test]
+fn refreshes_in_the_background_cost_nobodys_quota_and_end() {
+    const N_ROUNDS: u64 = 40;
+    for name in ["gateway.yaml", "chain.yaml"] {
+        let origin = Origin::start(|request| {
+            Act::response(200, &[("cache-control", "max-age=60"), ("age", "100")], request.target())
+        });
+        let file = root::root().join("envoy").join(name);
+        let mut bootstrap = placed(yaml::read(&file).unwrap(), origin.address());
+        let limits = json!([{"quota": 10_000, "window": "1h"}]);
+        raise(&mut bootstrap, &limits);
+        let options = Options { workers: 1, ..Options::default() };
+        let envoy = Envoy::start(&bootstrap, options).unwrap_or_else(|error| panic!("{error}"));
+        let address = envoy.listener("gateway").unwrap();
+        let sum = |family: &str| -> u64 {
+            envoy.stats(&format!("{family}($|;)")).unwrap().values().sum()
+        };
+        for n in 0..N_ROUNDS {
+            let target = format!("/{n}");
+            assert_eq!(Request::get(&target).ask(address).text(), target);
+            let stale = Request::get(&target).ask(address);
+            assert!(crate::response_cache::status_of(&stale).contains("hit; ttl=-"), "{stale:?}");
+        }
+        let refreshed = || {
+            let stats = envoy.stats("weir_response_cache_refreshes_total").unwrap();
+            let answered = stats.iter().filter(|(name, _)| name.ends_with("result=answered"));
+            (answered.map(|(_, n)| n).sum::<u64>() == N_ROUNDS).then_some(())
+        };
+        assert!(
+            wait::until(PATIENCE, refreshed).is_some(),
+            "{name}: {:?}",
+            envoy.stats("weir_response_cache_refreshes_total")
+        );
+        assert_eq!(origin.hits(), 2 * N_ROUNDS, "{name}");
+        assert_eq!(sum("weir_rate_limit_requests_total"), 2 * N_ROUNDS, "{name}");
+        assert_eq!(sum("weir_metrics_requests_total"), 2 * N_ROUNDS, "{name}");
+        assert_eq!(sum("weir_circuit_breaker_requests_total"), 2 * N_ROUNDS, "{name}");
+    }
+}
+
+/// Puts these limits in the place of every rule's.
+fn raise(value: &mut Value, limits: &Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| raise(item, limits)),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if name == "limits" {
+                    *field = limits.clone();
+                } else {
+                    raise(field, limits);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod abuse;
+mod cache_policies;
 mod circuit_breaker;
 mod configuration;
 mod gateway;

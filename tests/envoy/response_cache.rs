@@ -1,7 +1,7 @@
 //! The cache through a real Envoy, with several workers on one store.
 
 mod collapse;
-mod gate;
+pub(crate) mod gate;
 mod metrics;
 mod operations;
 mod private;

@@ -1,7 +1,9 @@
 //! The files in `envoy/` as they stand: Envoy takes them, and the filter in them does its work.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use harness::client::Request;
 use harness::gateway::Setup;
@@ -12,11 +14,24 @@ use weir_testbed::proxy::stats::stats_config;
 use weir_testbed::{root, yaml};
 
 /// Puts free ports and the test's origin where the file names fixed ones; nothing else is changed.
+///
+/// A listener that one of the file's own clusters leads to gets a socket that only the two of them know.
 pub(crate) fn placed(mut bootstrap: Value, upstream: SocketAddr) -> Value {
     let root = root::root();
+    let mut ways_back = BTreeMap::new();
     bootstrap["admin"]["address"]["socket_address"]["port_value"] = json!(0);
+    let clusters = bootstrap["static_resources"]["clusters"].clone();
+    let targets: Vec<&Value> =
+        clusters.as_array().unwrap().iter().flat_map(endpoints).filter_map(address).collect();
     for listener in bootstrap["static_resources"]["listeners"].as_array_mut().unwrap() {
-        listener["address"]["socket_address"]["port_value"] = json!(0);
+        if targets.contains(&&listener["address"]) {
+            let name = listener["name"].as_str().unwrap().to_owned();
+            let pipe = pipe(&name);
+            ways_back.insert(listener["address"].to_string(), pipe.clone());
+            listener["address"] = pipe;
+        } else {
+            listener["address"]["socket_address"]["port_value"] = json!(0);
+        }
         for filter in listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
             .as_array_mut()
             .unwrap()
@@ -32,11 +47,29 @@ pub(crate) fn placed(mut bootstrap: Value, upstream: SocketAddr) -> Value {
         for endpoint in
             cluster["load_assignment"]["endpoints"][0]["lb_endpoints"].as_array_mut().unwrap()
         {
-            endpoint["endpoint"]["address"]["socket_address"] =
-                json!({"address": upstream.ip().to_string(), "port_value": upstream.port()});
+            let address = &mut endpoint["endpoint"]["address"];
+            *address = ways_back.get(&address.to_string()).cloned().unwrap_or_else(|| {
+                json!({"socket_address": {"address": upstream.ip().to_string(), "port_value": upstream.port()}})
+            });
         }
     }
     bootstrap
+}
+
+fn endpoints(cluster: &Value) -> impl Iterator<Item = &Value> {
+    let groups = cluster["load_assignment"]["endpoints"].as_array().into_iter().flatten();
+    groups.flat_map(|group| group["lb_endpoints"].as_array().into_iter().flatten())
+}
+
+fn address(endpoint: &Value) -> Option<&Value> {
+    endpoint.pointer("/endpoint/address")
+}
+
+/// A socket of Linux that lies in no folder, so that nothing is left of it.
+fn pipe(name: &str) -> Value {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    json!({"pipe": {"path": format!("@weir-test-{}-{number}-{name}", std::process::id())}})
 }
 
 #[test]
@@ -71,6 +104,7 @@ fn every_file_starts_and_serves() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
     {
         let bootstrap = placed(yaml::read(&path).unwrap(), origin.address());
+        let lifted = bootstrap["stats_config"]["stats_tags"].as_array().unwrap().clone();
         let options = Options { workers: 2, ..Options::default() };
         let envoy = Envoy::start(&bootstrap, options)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -82,6 +116,10 @@ fn every_file_starts_and_serves() {
         }
         let ours = envoy.stats("wasmcustom.weir_").unwrap();
         assert!(!ours.is_empty(), "{name}: no metric of ours");
+        let labels = ours.keys().flat_map(|metric| metric.split(';').skip(1));
+        for (label, _) in labels.filter_map(|label| label.split_once('=')) {
+            assert!(lifted.iter().any(|tag| tag["tag_name"] == label), "{name}: {label} stays");
+        }
         served.push(name);
     }
     assert_eq!(
@@ -92,8 +130,8 @@ fn every_file_starts_and_serves() {
             "gateway",
             "metrics",
             "rate-limit",
-            "response-cache",
-            "response-cache-origin"
+            "response-cache-origin",
+            "response-cache"
         ]
     );
 }

@@ -56,6 +56,8 @@ pub fn callbacks(module: &str) -> &'static [&'static str] {
             "response_trailers",
             "log",
             "tick",
+            "queue_ready",
+            "http_call_response",
         ],
         _ => &[],
     }

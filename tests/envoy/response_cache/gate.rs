@@ -6,11 +6,11 @@ use harness::gateway::PATIENCE;
 
 /// Holds the origin's answers back until it is opened.
 #[derive(Clone, Default)]
-pub(super) struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
     /// Waits until it is open.
-    pub(super) fn pass(&self) {
+    pub(crate) fn pass(&self) {
         let (open, opened) = &*self.0;
         let guard = open.lock().expect("no test panics in here");
         let (_open, waited) = opened
@@ -20,7 +20,7 @@ impl Gate {
     }
 
     /// Lets everybody pass, from now on.
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.0.0.lock().expect("no test panics in here") = true;
         self.0.1.notify_all();
     }
