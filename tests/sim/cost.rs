@@ -8,8 +8,20 @@ use std::time::Duration;
 
 use harness::filters::configuration;
 use harness::sim::{
-    Cost, Fleet, Module, Outcome, PLAIN_REQUEST_NANOS, Request, Response, Upstream, World, root,
+    Answer, Cost, Fleet, Module, Outcome, PLAIN_REQUEST_NANOS, Request, Response, Upstream, World,
+    root,
 };
+
+/// What comes before the request that is measured.
+#[derive(Clone, Copy)]
+enum Before {
+    /// So many of its like, answered in the same way.
+    Same(usize),
+    /// One of its like, answered in this other way.
+    Answered(fn() -> Upstream),
+    /// One of its like is under way; it is answered while this one waits.
+    Waiting,
+}
 
 /// A row of the table.
 struct Scenario {
@@ -17,8 +29,8 @@ struct Scenario {
     name: &'static str,
     /// The module's configuration; none is the one that the other tests use.
     configuration: Option<&'static str>,
-    /// Requests before the one that is measured.
-    before: usize,
+    /// What happens before the one that is measured.
+    before: Before,
     request: fn() -> Request,
     upstream: fn() -> Upstream,
     /// The most that it may cost above plain proxying, in percent of a plain proxied request.
@@ -36,6 +48,8 @@ const GATEWAY_LIMIT_ONE: &str = r#"{"metrics":{},"rate_limit":{"rules":[{"name":
 const OPENS_AT_ONCE: &str =
     r#"{"rules":[{"name":"all","consecutive":{"failures":1},"ratio":{"enabled":false}}]}"#;
 
+const BACKGROUND: &str = r#"{"background":{"cluster":"loopback"}}"#;
+
 const RATE_LIMIT: &str = "weir_rate_limit";
 const CACHE: &str = "weir_response_cache";
 const BREAKER: &str = "weir_circuit_breaker";
@@ -47,25 +61,29 @@ const ALONE: Option<u64> = Some(20);
 const TOGETHER: Option<u64> = Some(30);
 
 #[rustfmt::skip]
-const SCENARIOS: [Scenario; 18] = [
-    Scenario { module: RATE_LIMIT, name: "admitted", configuration: None, before: 2, request: get, upstream: plain, budget: ALONE },
-    Scenario { module: RATE_LIMIT, name: "admitted, sliding", configuration: Some(SLIDING), before: 2, request: get, upstream: plain, budget: None },
-    Scenario { module: RATE_LIMIT, name: "admitted, two rules", configuration: Some(TWO_RULES), before: 2, request: get, upstream: plain, budget: None },
-    Scenario { module: RATE_LIMIT, name: "admitted, told", configuration: Some(TOLD), before: 2, request: get, upstream: plain, budget: None },
-    Scenario { module: RATE_LIMIT, name: "admitted, refunded", configuration: Some(SETTLED), before: 2, request: get, upstream: plain, budget: None },
-    Scenario { module: RATE_LIMIT, name: "answered 429", configuration: Some(LIMIT_ONE), before: 2, request: get, upstream: plain, budget: None },
-    Scenario { module: CACHE, name: "hit, 1 KiB", configuration: None, before: 2, request: get, upstream: kibibyte, budget: None },
-    Scenario { module: CACHE, name: "hit, 64 KiB", configuration: None, before: 2, request: get, upstream: kibibytes, budget: None },
-    Scenario { module: CACHE, name: "miss, stored, 1 KiB", configuration: None, before: 0, request: get, upstream: kibibyte, budget: None },
-    Scenario { module: CACHE, name: "miss, not stored", configuration: None, before: 2, request: get, upstream: plain, budget: ALONE },
-    Scenario { module: CACHE, name: "POST", configuration: None, before: 2, request: post, upstream: plain, budget: ALONE },
-    Scenario { module: BREAKER, name: "admitted, closed", configuration: None, before: 2, request: get, upstream: plain, budget: ALONE },
-    Scenario { module: BREAKER, name: "admitted, failed", configuration: None, before: 2, request: get, upstream: failure, budget: None },
-    Scenario { module: BREAKER, name: "rejected, open", configuration: Some(OPENS_AT_ONCE), before: 2, request: get, upstream: failure, budget: None },
-    Scenario { module: METRICS, name: "counted", configuration: None, before: 2, request: get, upstream: plain, budget: ALONE },
-    Scenario { module: GATEWAY, name: "admitted, not stored", configuration: None, before: 2, request: get, upstream: plain, budget: TOGETHER },
-    Scenario { module: GATEWAY, name: "hit, 1 KiB", configuration: None, before: 2, request: get, upstream: kibibyte, budget: None },
-    Scenario { module: GATEWAY, name: "answered 429", configuration: Some(GATEWAY_LIMIT_ONE), before: 2, request: get, upstream: plain, budget: None },
+const SCENARIOS: [Scenario; 22] = [
+    Scenario { module: RATE_LIMIT, name: "admitted", configuration: None, before: Before::Same(2), request: get, upstream: plain, budget: ALONE },
+    Scenario { module: RATE_LIMIT, name: "admitted, sliding", configuration: Some(SLIDING), before: Before::Same(2), request: get, upstream: plain, budget: None },
+    Scenario { module: RATE_LIMIT, name: "admitted, two rules", configuration: Some(TWO_RULES), before: Before::Same(2), request: get, upstream: plain, budget: None },
+    Scenario { module: RATE_LIMIT, name: "admitted, told", configuration: Some(TOLD), before: Before::Same(2), request: get, upstream: plain, budget: None },
+    Scenario { module: RATE_LIMIT, name: "admitted, refunded", configuration: Some(SETTLED), before: Before::Same(2), request: get, upstream: plain, budget: None },
+    Scenario { module: RATE_LIMIT, name: "answered 429", configuration: Some(LIMIT_ONE), before: Before::Same(2), request: get, upstream: plain, budget: None },
+    Scenario { module: CACHE, name: "hit, 1 KiB", configuration: None, before: Before::Same(5), request: get, upstream: kibibyte, budget: None },
+    Scenario { module: CACHE, name: "hit, second level", configuration: None, before: Before::Same(1), request: get, upstream: kibibyte, budget: None },
+    Scenario { module: CACHE, name: "hit, 64 KiB", configuration: None, before: Before::Same(5), request: get, upstream: kibibytes, budget: None },
+    Scenario { module: CACHE, name: "stale hit, 1 KiB", configuration: Some(BACKGROUND), before: Before::Same(2), request: get, upstream: stale, budget: None },
+    Scenario { module: CACHE, name: "validated, 1 KiB", configuration: None, before: Before::Answered(tagged), request: get, upstream: not_modified, budget: None },
+    Scenario { module: CACHE, name: "waited, 1 KiB", configuration: None, before: Before::Waiting, request: get, upstream: kibibyte, budget: None },
+    Scenario { module: CACHE, name: "miss, stored, 1 KiB", configuration: None, before: Before::Same(0), request: get, upstream: kibibyte, budget: None },
+    Scenario { module: CACHE, name: "miss, not stored", configuration: None, before: Before::Same(2), request: get, upstream: plain, budget: ALONE },
+    Scenario { module: CACHE, name: "POST", configuration: None, before: Before::Same(2), request: post, upstream: plain, budget: ALONE },
+    Scenario { module: BREAKER, name: "admitted, closed", configuration: None, before: Before::Same(2), request: get, upstream: plain, budget: ALONE },
+    Scenario { module: BREAKER, name: "admitted, failed", configuration: None, before: Before::Same(2), request: get, upstream: failure, budget: None },
+    Scenario { module: BREAKER, name: "rejected, open", configuration: Some(OPENS_AT_ONCE), before: Before::Same(2), request: get, upstream: failure, budget: None },
+    Scenario { module: METRICS, name: "counted", configuration: None, before: Before::Same(2), request: get, upstream: plain, budget: ALONE },
+    Scenario { module: GATEWAY, name: "admitted, not stored", configuration: None, before: Before::Same(2), request: get, upstream: plain, budget: TOGETHER },
+    Scenario { module: GATEWAY, name: "hit, 1 KiB", configuration: None, before: Before::Same(5), request: get, upstream: kibibyte, budget: None },
+    Scenario { module: GATEWAY, name: "answered 429", configuration: Some(GATEWAY_LIMIT_ONE), before: Before::Same(2), request: get, upstream: plain, budget: None },
 ];
 
 /// A request like a browser's: nine headers and a cookie.
@@ -99,6 +117,24 @@ fn cacheable(kibibytes: usize) -> Upstream {
     Upstream::Answers(Response::new(200, body).header("cache-control", "max-age=60"))
 }
 
+/// Stale for 40 seconds when it comes.
+fn stale() -> Upstream {
+    aged("max-age=60, stale-while-revalidate=600", 200, "x".repeat(1_024))
+}
+
+fn tagged() -> Upstream {
+    aged("max-age=60", 200, "x".repeat(1_024))
+}
+
+fn not_modified() -> Upstream {
+    aged("max-age=60", 304, String::new())
+}
+
+fn aged(control: &str, status: u16, body: String) -> Upstream {
+    let response = Response::new(status, body).header("cache-control", control);
+    Upstream::Answers(response.header("age", "100").header("etag", "\"1\""))
+}
+
 fn failure() -> Upstream {
     Upstream::status(500)
 }
@@ -109,15 +145,32 @@ fn measure(scenario: &Scenario) -> Outcome {
     let own = scenario.configuration.map_or_else(|| configuration(scenario.module), str::to_owned);
     let fleet = Fleet::start(&world, &module, 1, own)
         .unwrap_or_else(|lines| panic!("{}: {lines:?}", scenario.module));
-    let run = || {
-        let outcome = fleet.worker(0).request((scenario.request)()).run(scenario.upstream);
+    // Background requests are never answered: a refresh stays under way.
+    world.cluster("loopback", |_| Answer::Silent);
+    let run = |upstream: fn() -> Upstream| {
+        let outcome = fleet.worker(0).request((scenario.request)()).run(upstream);
         world.advance(Duration::from_millis(10));
         outcome
     };
-    for _ in 0..scenario.before {
-        run();
+    match scenario.before {
+        Before::Same(times) => (0..times).for_each(|_| drop(run(scenario.upstream))),
+        Before::Answered(otherwise) => drop(run(otherwise)),
+        Before::Waiting => {
+            let mut first = fleet.worker(0).request((scenario.request)());
+            first.request_headers();
+            let mut waiting = fleet.worker(0).request((scenario.request)());
+            waiting.request_headers();
+            assert!(waiting.is_held(), "{}", scenario.name);
+            let worker = fleet.worker(0);
+            drop(worker.take_cost());
+            first.complete(scenario.upstream);
+            let mut outcome = waiting.complete(|| panic!("it has waited in vain"));
+            // It is woken, and answered, in a callback that is no stream's.
+            outcome.cost.add(&worker.take_cost());
+            return outcome;
+        }
     }
-    run()
+    run(scenario.upstream)
 }
 
 /// Microseconds with one digit.
@@ -205,5 +258,28 @@ fn the_gateway_fetches_the_request_headers_once() {
         let maps = cost.count("proxy_get_header_map_pairs");
         // One more for the response headers, which the cache and the log look at.
         assert!(maps <= 2, "{}: {}", scenario.name, calls(&cost));
+    }
+}
+
+/// What a hit may cost: one header map, one get of shared data (two if the object is not in the worker's own memory),
+/// one reading of a clock, one reply. Only the first hits write, how often it was used.
+#[test]
+fn a_hit_takes_one_header_map_one_get_one_clock_and_one_reply() {
+    let hits = [("hit, 1 KiB", 1, 0), ("hit, 64 KiB", 1, 0), ("hit, second level", 2, 1)];
+    for (name, n_gets, n_sets) in hits {
+        let mut scenarios = SCENARIOS.iter();
+        let scenario = scenarios.find(|scenario| scenario.module == CACHE && scenario.name == name);
+        let outcome = measure(scenario.expect("it is in the table"));
+        let cost = &outcome.cost;
+        assert!(!outcome.forwarded, "{name}");
+        let found = [
+            "proxy_get_header_map_pairs",
+            "proxy_get_shared_data",
+            "clock_time_get",
+            "proxy_send_local_response",
+            "proxy_set_shared_data",
+        ]
+        .map(|function| cost.count(function));
+        assert_eq!(found, [1, n_gets, 1, 1, n_sets], "{name}: {}", calls(cost));
     }
 }
