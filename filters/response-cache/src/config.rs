@@ -174,9 +174,9 @@ impl Config {
         if self.hide_tags { &self.tag_headers } else { &[] }
     }
 
-    /// Whether any rule's keys have more than the URI.
+    /// Whether any keys have more than the URI.
     pub fn has_key_parts(&self) -> bool {
-        self.rules.iter().any(|rule| rule.key.has_parts())
+        self.no_vary_search || self.rules.iter().any(|rule| rule.key.has_parts())
     }
 
     /// The size of the store.

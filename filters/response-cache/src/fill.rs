@@ -88,6 +88,11 @@ impl Fill {
         Ok(this)
     }
 
+    /// The key under which it is to be stored.
+    pub fn key(&self) -> &[u8] {
+        &self.stored.key
+    }
+
     /// Makes room for the next chunk of this many bytes.
     ///
     /// # Errors

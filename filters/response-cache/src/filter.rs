@@ -2,12 +2,14 @@
 //!
 //! [`asking`] is the request's side: what is stored, and may it be the answer. [`passing`] is the response's side:
 //! what the origin said, and may it be stored. [`errands`] are what the filter does by itself: background requests,
-//! and what is due when the timer fires. [`desk`] answers operators.
+//! and what is due when the timer fires. [`desk`] answers operators. [`search`] finds what
+//! `No-Vary-Search` says is the same.
 
 mod asking;
 mod desk;
 mod errands;
 mod passing;
+mod search;
 mod stream;
 
 use std::rc::Rc;

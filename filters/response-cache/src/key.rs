@@ -10,6 +10,7 @@
 //!
 //! **Source**: RFC 9111 section 2; RFC 9110 section 4.2.3 (what makes two URIs equal).
 
+pub mod alias;
 pub mod normal;
 mod parts;
 pub mod query;

@@ -3,6 +3,8 @@
 
 use kit::headers::Headers;
 use weir_response_cache::http::search::NoVarySearch;
+use weir_response_cache::key::alias::{self, MAX_SAYINGS, Sayings};
+use weir_response_cache::key::{Key, primary, shown};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -72,4 +74,48 @@ fn spellings() {
     ] {
         assert_eq!(canonical(field, query).as_deref(), Some(expected), "{query}");
     }
+}
+
+fn key(target: &str, parts: &[u8]) -> Key {
+    let uri = primary(b"http", b"example.com", target.as_bytes()).unwrap_or_default();
+    Key { uri, parts: parts.to_vec() }
+}
+
+/// Section 6: the same by one saying is one key; any other path, saying, user or query is another.
+#[test]
+fn keys_by_a_saying() {
+    let mut sayings = Sayings::default();
+    let utm = sayings.add(b"params=(\"utm\")", 7);
+    let again = sayings.add(b"params=(\"utm\")", 8);
+    let of = |saying: &alias::Saying, key: &Key| {
+        let meaning = saying.meaning().unwrap();
+        saying.key(&meaning, key).unwrap().whole()
+    };
+    let one = of(&utm, &key("/a?id=1&utm=2", b""));
+    for (target, same) in
+        [("/a?id=1", true), ("/a?utm=3&id=1", true), ("/a?id=2", false), ("/b?id=1", false)]
+    {
+        assert_eq!(of(&utm, &key(target, b"")) == one, same, "{target}");
+        assert_ne!(key(target, b"").whole(), one, "no request's own key: {target}");
+    }
+    assert_ne!(of(&again, &key("/a?id=1", b"")), one, "another saying, though of the same words");
+    assert_ne!(of(&utm, &key("/a?id=1", b"user")), one, "another's");
+    let own = alias::of(&key("/a?id=1", b"user").uri).unwrap();
+    assert_eq!(own, alias::of(&key("/a", b"").uri).unwrap(), "of the path, whoever asks");
+    assert_ne!(own.whole(), key("/a", b"").whole());
+    assert_eq!(shown(&one), "http://example.com/a?id=1, query by No-Vary-Search");
+    assert_eq!(shown(&own.whole()), "http://example.com/a, its No-Vary-Search");
+    assert_eq!(alias::of(b"no key"), None);
+}
+
+#[test]
+fn sayings_are_few_and_survive_being_written() {
+    let mut sayings = Sayings::default();
+    for number in 0..10_u64 {
+        sayings.add(format!("params=(\"{number}\")").as_bytes(), number);
+    }
+    assert_eq!(sayings.iter().count(), MAX_SAYINGS);
+    assert!(sayings.find(b"params=(\"9\")").is_some() && sayings.find(b"params=(\"0\")").is_none());
+    assert_eq!(Sayings::read(&sayings.write()), sayings);
+    assert_eq!(Sayings::read(b"something else"), Sayings::default());
 }

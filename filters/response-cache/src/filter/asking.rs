@@ -282,12 +282,18 @@ impl ResponseCache {
         let (host, now) = (x.host(), x.now());
         let found =
             self.store.find(host, &asked.whole, &asked.cluster, &asked.headers, &rule.normal, now);
+        let found = match found {
+            Found::Nothing | Found::OtherVariant if self.config.no_vary_search => {
+                self.find_equivalent(x, asked, rule).unwrap_or(found)
+            }
+            Found::Nothing | Found::OtherVariant | Found::Entry(_) => found,
+        };
         let nothing = if asked.background { Decision::Background } else { Decision::Miss };
         match found {
             Found::Nothing => Sought::Nothing(nothing),
             Found::OtherVariant if asked.background => Sought::Nothing(nothing),
             Found::OtherVariant => Sought::Nothing(Decision::VaryMiss),
-            Found::Entry(entry) => match self.standing(host, &entry.stored, &asked.key) {
+            Found::Entry(entry) => match self.standing(host, &entry.stored) {
                 purges::Standing::Valid => Sought::Stored(entry.stored, false),
                 purges::Standing::Soft => Sought::Stored(entry.stored, true),
                 purges::Standing::Gone => {

@@ -73,14 +73,8 @@ impl ResponseCache {
     }
 
     /// What there is to tell of one stored response.
-    fn entry(
-        &self,
-        host: &dyn Host,
-        stored: Rc<Stored>,
-        asked: &Asked,
-        selected: Option<u64>,
-    ) -> Entry {
-        let purged = match self.standing(host, &stored, &asked.key) {
+    fn entry(&self, host: &dyn Host, stored: Rc<Stored>, selected: Option<u64>) -> Entry {
+        let purged = match self.standing(host, &stored) {
             Standing::Valid => Purged::No,
             Standing::Soft => Purged::Soft,
             Standing::Gone => Purged::Hard,
@@ -213,14 +207,17 @@ impl Cache for ResponseCache {
             return nothing(Decision::Bypass, None, None);
         };
         let (host, now) = (x.host(), x.now());
-        let entries = self.store.entries_of(host, &asked.whole);
+        let mut entries = self.store.entries_of(host, &asked.whole);
         if asked.cluster.is_empty() {
             asked.cluster = assumed_cluster(&entries, operator);
         }
         let (decision, selected) = self.foresee(x, &asked, rule);
+        if let Some(found) = selected.as_ref().filter(|found| found.key != asked.whole) {
+            entries = self.store.entries_of(host, &found.key);
+        }
         let status =
             self.flights.status_of(host, self.flight_tag(&asked, selected.as_deref()), now);
-        let selected = selected.map(|stored| stored.generation);
+        let selected = selected.as_ref().map(|stored| stored.generation);
         Explanation {
             decision,
             why: None,
@@ -229,7 +226,7 @@ impl Cache for ResponseCache {
             cluster: Some(String::from_utf8_lossy(&asked.cluster).into_owned()),
             entries: entries
                 .into_iter()
-                .map(|entry| self.entry(host, entry.stored, &asked, selected))
+                .map(|entry| self.entry(host, entry.stored, selected))
                 .collect(),
             flight: match status {
                 Status::UnderWay { waiting, until, .. } => Some(Flight::Underway {
@@ -259,7 +256,11 @@ impl Cache for ResponseCache {
     }
 
     fn purge(&self, host: &dyn Host, target: &Target, mode: Mode) -> Result<Receipt, UpdateError> {
-        let purge = self.purge_of(target).map_err(|_checked_before| UpdateError::Refused)?;
+        let mut purge = self.purge_of(target).map_err(|_checked_before| UpdateError::Refused)?;
+        if let Purge::Uris { keys, .. } = &mut purge {
+            let twins: Vec<_> = keys.iter().flat_map(|uri| self.twins(host, uri)).collect();
+            keys.extend(twins);
+        }
         self.purges.purge(host, &purge, mode, host.now())?;
         self.meters.purged(host, kind(target));
         Ok(Receipt::default())

@@ -11,7 +11,7 @@ use crate::background::{Background, Ended, Job};
 use crate::config::Rule;
 use crate::config::service::DEFAULT_BACKGROUND_TIMEOUT;
 use crate::http::response::Response;
-use crate::key::Key;
+use crate::key::{self, Key};
 use crate::policy::storing;
 use crate::signals::Refresh;
 use crate::store::flights::{Flight, Landing};
@@ -183,27 +183,24 @@ impl ResponseCache {
     }
 
     /// What purges say of a stored response.
-    pub(super) fn standing(&self, host: &dyn Host, stored: &Stored, key: &Key) -> Standing {
+    pub(super) fn standing(&self, host: &dyn Host, stored: &Stored) -> Standing {
+        // A key that can not be read is in no store; were it, nobody could purge it.
+        let Some((uri_key, parts)) = key::halves(&stored.key) else { return Standing::Gone };
         self.purges.verdict(
             host,
             &Subject {
                 asked: Nanos(stored.asked),
                 uri: &stored.uri,
-                uri_key: &key.uri,
-                has_parts: !key.parts.is_empty(),
+                uri_key,
+                has_parts: !parts.is_empty(),
                 tags: &stored.tags,
             },
         )
     }
 
     /// Whether it was purged softly; `None` if it was purged for good.
-    pub(super) fn is_softly_purged(
-        &self,
-        host: &dyn Host,
-        stored: &Stored,
-        key: &Key,
-    ) -> Option<bool> {
-        match self.standing(host, stored, key) {
+    pub(super) fn is_softly_purged(&self, host: &dyn Host, stored: &Stored) -> Option<bool> {
+        match self.standing(host, stored) {
             Standing::Valid => Some(false),
             Standing::Soft => Some(true),
             Standing::Gone => None,
@@ -212,7 +209,7 @@ impl ResponseCache {
 
     /// What requests share that can be answered by one response: the key, the cluster and, once known, the variant.
     pub(super) fn flight_tag(&self, asked: &Asked, stale: Option<&Stored>) -> Tag {
-        let mut bytes = asked.whole.clone();
+        let mut bytes = stale.map_or(&asked.whole, |stale| &stale.key).clone();
         let variant = stale.map_or(&*asked.cluster, |stale| &stale.variant);
         bytes.extend_from_slice(variant);
         bytes.extend_from_slice(&u32::try_from(variant.len()).unwrap_or(u32::MAX).to_le_bytes());

@@ -107,7 +107,8 @@ impl ResponseCache {
                 self.fetch_whole(x, &forwarded, &response, &headers);
             }
             Some(Ok(fill)) => {
-                let filling = Filling { fill, flight: forwarded.flight };
+                let stale = forwarded.stale.filter(|stale| stale.key != fill.key());
+                let filling = Filling { fill, flight: forwarded.flight, stale };
                 if end {
                     self.finish(x, filling);
                 } else {
@@ -155,7 +156,7 @@ impl ResponseCache {
     ) -> Option<Flow> {
         let asked = &forwarded.asked;
         let rule = self.config.rules.get(asked.rule)?;
-        let soft = self.is_softly_purged(x.host(), stale, &asked.key)?;
+        let soft = self.is_softly_purged(x.host(), stale)?;
         let may = !asked.background
             && reuse::may_serve_on_error(
                 &asked.request,
@@ -228,7 +229,7 @@ impl ResponseCache {
         arrival: Arrival,
     ) -> Result<Rc<Stored>, Refusal> {
         let fresh = self.refreshed(asked, stale, update, arrival)?;
-        let others = self.store.entries_of(x.host(), &asked.whole);
+        let others = self.store.entries_of(x.host(), &stale.key);
         self.put(x, fresh.clone(), arrival.asked)?;
         for other in others {
             let other = &other.stored;
@@ -268,6 +269,9 @@ impl ResponseCache {
             body: stale.body.clone(),
             names: stale.names.clone(),
             variant: stale.variant.clone(),
+            // It may have been found by what `No-Vary-Search` says.
+            key: stale.key.clone(),
+            uri: stale.uri.clone(),
             ..self.composed(asked, &response, &whole, &leave, arrival)?
         })
     }
@@ -290,7 +294,7 @@ impl ResponseCache {
                     self.meters.refused(x.host(), refusal);
                 }
             }
-            Head::Invalidates => self.invalidate_key(x, &forwarded.asked.whole),
+            Head::Invalidates => self.invalidate_key(x, &stale.key),
             Head::SaysNothing => {}
         }
     }
@@ -324,11 +328,14 @@ impl ResponseCache {
         }
         let names =
             if leave.basis == Basis::Assumed { &vary::merged(names, &COMPARED) } else { names };
-        let stored = Stored {
+        let mut stored = Stored {
             names: vary::names_bytes(names),
             variant: vary::variant_bytes(&asked.cluster, names, &asked.headers, &rule.normal),
             ..self.composed(asked, response, headers, &leave, arrival)?
         };
+        if self.config.no_vary_search {
+            self.rekey(x, asked, headers, &mut stored)?;
+        }
         let max_bytes = self.config.max_object.0;
         Fill::begin(stored, forwarded.at, response.length, max_bytes, &self.budget)
     }
@@ -371,10 +378,16 @@ impl ResponseCache {
 
     /// Stores a response that has passed in whole.
     fn finish(&self, x: &dyn Exchange, filling: Filling) {
-        let Filling { fill, mut flight } = filling;
+        let Filling { fill, mut flight, stale } = filling;
         let stored = fill.end().and_then(|(stored, asked)| self.put(x, stored, asked));
         let landing = match stored {
-            Ok(()) => Landing::Stored,
+            Ok(()) => {
+                // What it replaces has another key, under which it would be found before this one.
+                if let Some(stale) = stale {
+                    self.forget_entry(x, &stale);
+                }
+                Landing::Stored
+            }
             Err(refusal) => {
                 self.meters.refused(x.host(), refusal);
                 refused(refusal)
@@ -432,6 +445,10 @@ impl ResponseCache {
         let mut all = Changed::default();
         for target in &targets {
             for uri in self.config.uris(scheme, authority, target) {
+                // First those that are told by what is stored, which this one may be.
+                for twin in self.twins(x.host(), &uri) {
+                    self.forget_uri(x, &twin, &mut all);
+                }
                 self.forget_uri(x, &uri, &mut all);
             }
         }
@@ -465,12 +482,13 @@ impl ResponseCache {
         status: u16,
         refusal: Refusal,
     ) {
+        let Some(stale) = &forwarded.stale else { return };
         let replaced = forwarded.validating
             && !is_own_fault(forwarded, status, refusal)
             && !matches!(refusal, Refusal::LocalReply | Refusal::Store | Refusal::FillMemory)
             && !has_failed(x, status);
         if replaced {
-            self.invalidate_key(x, &forwarded.asked.whole);
+            self.invalidate_key(x, &stale.key);
         }
     }
 

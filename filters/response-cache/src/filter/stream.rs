@@ -84,6 +84,8 @@ pub struct Forwarded {
 pub struct Filling {
     pub(super) fill: Fill,
     pub(super) flight: Held,
+    /// What it replaces, where that is stored under another key.
+    pub(super) stale: Option<Rc<Stored>>,
 }
 
 /// What streams left undone when they ended; the timer does it for them.

@@ -36,11 +36,18 @@ enum Matters {
 impl NoVarySearch {
     /// Reads the field; `None` if it is absent, wrong, or takes nothing away.
     pub fn read(headers: &Headers) -> Option<Self> {
+        Self::parse(&Self::line(headers)?)
+    }
+
+    /// The field as one line; `None` if it is absent.
+    pub fn line(headers: &Headers) -> Option<Vec<u8>> {
         let lines: Vec<&[u8]> = headers.all("no-vary-search").collect();
-        if lines.is_empty() {
-            return None;
-        }
-        let fields: Dictionary = Parser::new(&lines.join(&b", "[..])).parse().ok()?;
+        (!lines.is_empty()).then(|| lines.join(&b", "[..]))
+    }
+
+    /// What the field says in one line; `None` if it is wrong or takes nothing away.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let fields: Dictionary = Parser::new(line).parse().ok()?;
         let order = match fields.get("key-order") {
             None => true,
             Some(entry) => !boolean(entry)?,

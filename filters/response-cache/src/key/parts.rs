@@ -16,6 +16,10 @@ pub(super) enum Kind {
     Cookie = 3,
     Claim = 4,
     User = 5,
+    /// Queries count by a response's `No-Vary-Search`; the name is that rule's number ([`super::alias`]).
+    Search = 6,
+    /// What a path's responses have said in `No-Vary-Search`; without a name.
+    Alias = 7,
 }
 
 /// Bytes of a value that are shown.
@@ -62,6 +66,14 @@ fn words(key: &[u8]) -> Option<String> {
             3 => ("cookie ", false),
             4 => ("", false),
             5 => ("user ", false),
+            6 => {
+                words.push_str(", query by No-Vary-Search");
+                continue;
+            }
+            7 => {
+                words.push_str(", its No-Vary-Search");
+                continue;
+            }
             _ => return None,
         };
         // A claim's place follows its name.
