@@ -2,13 +2,18 @@
 
 mod collapse;
 pub(crate) mod gate;
+mod keys;
 mod metrics;
 mod operations;
+mod parts;
 mod private;
 mod purge;
 mod purge_load;
 mod reload;
+mod rules;
+mod search;
 mod stale;
+mod untouched;
 mod warming;
 
 use std::thread;
@@ -25,6 +30,23 @@ fn cacheable(request: &Message) -> Act {
 
 pub(crate) fn status_of(message: &Message) -> &str {
     message.field("cache-status").unwrap_or_default()
+}
+
+/// Answers as the request says in `x-answer`, `404 | cache-control: max-age=60 | age: 5`; the target is the body.
+pub(crate) fn as_told(request: &Message) -> Act {
+    let mut told = request.field("x-answer").unwrap_or("200").split(" | ");
+    let status = told.next().and_then(|status| status.parse().ok()).unwrap_or(500);
+    let fields: Vec<_> = told.filter_map(|field| field.split_once(": ")).collect();
+    Act::response(status, &fields, if status == 304 { "" } else { request.target() })
+}
+
+/// A `Cache-Status`, its `ttl` in steps of ten seconds: what takes a moment on a slow machine makes no difference.
+pub(crate) fn rounded(message: &Message) -> String {
+    let said = status_of(message);
+    let Some((before, rest)) = said.split_once("ttl=") else { return said.to_owned() };
+    let end = rest.find(';').unwrap_or(rest.len());
+    let ttl: i64 = rest[..end].parse().expect("a ttl is a number");
+    format!("{before}ttl={}{}", (ttl + 9).div_euclid(10) * 10, &rest[end..])
 }
 
 #[test]
