@@ -262,6 +262,12 @@ fn what_holds_for_all_rules_is_refused_where_it_stands() {
     }
 }
 
+/// Without a cluster for background requests, whoever comes first refreshes what is stale.
+#[test]
+fn stale_while_revalidate_needs_no_cluster_for_background_requests() {
+    assert!(wrong(r#""stale_while_revalidate": "1m""#).is_empty());
+}
+
 #[test]
 fn urls_to_warm_are_whole_ones() {
     for (url, is_whole) in [

@@ -50,7 +50,7 @@ fn the_second_get_is_a_hit_with_its_age_until_it_is_stale() {
     host.advance(Nanos::MILLISECOND);
     assert_eq!(
         Run::get(&cache, &host, "/a?q=1", &[]).answer("200", MAX_AGE, b"new"),
-        "weir; fwd=stale; stored"
+        "weir; fwd=stale; fwd-status=200; stored"
     );
     assert_eq!(Run::get(&cache, &host, "/a?q=1", &[]).reply().body, b"new");
     assert_eq!(count(&host, "requests_total;rule=default;decision=hit"), 3);
@@ -146,7 +146,7 @@ fn request_directives_are_honoured() {
         ("min-fresh=40", true),
         ("min-fresh=41", false),
         ("no-cache", false),
-        ("no-store", false),
+        ("no-store", true), // 5.2.1.5 forbids storing, not serving
         ("only-if-cached", true),
         ("foo bar", false),
         ("max-stale=1", true),
@@ -211,16 +211,30 @@ fn rules_say_what_is_cached() {
     assert_eq!(count(&host, "requests_total;rule=none;decision=bypass"), 2);
 }
 
+/// RFC 9110, 13.1.1 and 13.1.4: these conditions are for the origin.
 #[test]
-fn ranges_and_origin_conditions_pass() {
+fn conditions_for_the_origin_pass() {
     let (host, cache) = setup();
     Run::get(&cache, &host, "/a", &[]).answer("200", MAX_AGE, b"hello");
-    for name in ["range", "if-match", "if-range", "if-unmodified-since"] {
+    for name in ["if-match", "if-unmodified-since"] {
         let run = Run::get(&cache, &host, "/a", &[(name, "x")]);
-        assert!(run.is_forwarded());
-        assert_eq!(run.answer("206", MAX_AGE, b"he"), "weir; fwd=bypass");
+        assert!(run.is_forwarded(), "{name}");
+        assert_eq!(run.answer("412", MAX_AGE, b"no"), "weir; fwd=bypass");
     }
     assert_eq!(Run::get(&cache, &host, "/a", &[]).reply().body, b"hello");
+}
+
+/// RFC 9110, 14.2 and 13.1.5: a range that can not be read is ignored, and so is `If-Range` without one.
+#[test]
+fn what_is_no_range_gets_the_whole() {
+    let (host, cache) = setup();
+    Run::get(&cache, &host, "/a", &[]).answer("200", MAX_AGE, b"hello");
+    for (name, value) in [("range", "x"), ("range", "bytes=3-1"), ("if-range", "x")] {
+        let reply = Run::get(&cache, &host, "/a", &[(name, value)]).reply();
+        assert_eq!((reply.status, reply.body.as_slice()), (200, &b"hello"[..]), "{name} {value}");
+    }
+    let reply = Run::get(&cache, &host, "/a", &[("range", "bytes=1-2")]).reply();
+    assert_eq!((reply.status, reply.body.as_slice()), (206, &b"el"[..]));
 }
 
 #[test]

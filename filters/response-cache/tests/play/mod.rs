@@ -99,15 +99,40 @@ impl<'a> Run<'a> {
         .unwrap()
     }
 
-    pub fn reply(self) -> Reply {
-        match self.flow {
+    pub fn reply(mut self) -> Reply {
+        match std::mem::replace(&mut self.flow, Flow::Continue) {
             Flow::Reply(reply) => *reply,
             Flow::Continue | Flow::Pause => panic!("forwarded, not answered"),
         }
     }
 
+    /// It waits for the response to another request.
+    pub fn waits(&self) -> bool {
+        self.flow == Flow::Pause
+    }
+
+    /// The host wakes it.
+    pub fn wake(&mut self) {
+        self.flow = self.cache.on_wake(&mut self.stream, &self.x);
+    }
+
+    /// The client leaves; the timer has not fired since.
+    pub fn abort(mut self) {
+        self.stream = Stream::default();
+    }
+
     pub fn is_forwarded(&self) -> bool {
         self.flow == Flow::Continue
+    }
+}
+
+/// An exchange that ends before its answer: the client leaves, and the timer fires.
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if !matches!(self.stream, Stream::Untouched | Stream::Answered(_)) {
+            self.stream = Stream::default();
+            self.cache.on_tick(&self.x.host);
+        }
     }
 }
 
