@@ -20,6 +20,9 @@ const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const STALE: &str = "max-age=60";
 const AGE: (&str, &str) = ("age", "100");
 
+/// A way to fail, and its name.
+type Failure = (&'static str, fn() -> Act);
+
 fn start(configuration: &Value, origin: &Origin) -> Gateway {
     Setup::new("response-cache", configuration, origin.address()).workers(4).way_back().start()
 }
@@ -162,7 +165,7 @@ fn without_a_way_back_the_first_request_refreshes_and_the_others_do_not_wait() {
 /// Every way in which an origin fails before its response's headers are through.
 #[test]
 fn when_the_origin_fails_a_stale_response_is_served_where_that_is_allowed() {
-    let failures: [(&str, fn() -> Act); 6] = [
+    let failures: [Failure; 6] = [
         ("resets", || Act::Cut(Vec::new())),
         ("answers garbage", || Act::Cut(b"\x16\x03\x01 rubbish\r\n\r\n".to_vec())),
         ("500", || Act::response(500, &[], "down")),
