@@ -66,7 +66,7 @@ fn only_whole_answers_of_the_upstream_are_stored() {
     assert_eq!(rejected.status(), "weir; fwd=uri-miss; detail=local_reply");
     let mut failed = Run::get(&cache, &host, "/failed", &[]);
     failed.headers("503", &[], "via_upstream", true);
-    assert_eq!(failed.status(), "weir; fwd=uri-miss; detail=status");
+    assert_eq!(failed.status(), "weir; fwd=uri-miss; detail=no_lifetime");
 }
 
 #[test]
