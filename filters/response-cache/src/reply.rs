@@ -13,8 +13,9 @@ use crate::http::range::{Ranged, ranged};
 use crate::http::request::{Method, Request};
 use crate::key;
 use crate::signals::{
-    CACHE_NAME, DETAILS_COLLAPSED, DETAILS_HIT, DETAILS_NOT_MODIFIED, DETAILS_ONLY_IF_CACHED,
-    DETAILS_REVALIDATED, DETAILS_STALE, DETAILS_STALE_IF_ERROR, Decision, Refusal,
+    CACHE_NAME, DETAILS_COLLAPSED, DETAILS_CONTRADICTED, DETAILS_HIT, DETAILS_NOT_MODIFIED,
+    DETAILS_ONLY_IF_CACHED, DETAILS_REVALIDATED, DETAILS_STALE, DETAILS_STALE_IF_ERROR, Decision,
+    Refusal,
 };
 use crate::store::stored::Stored;
 
@@ -242,6 +243,21 @@ pub fn only_if_cached(marks: Marks) -> Reply {
         body: br#"{"type":"about:blank","title":"Gateway Timeout","status":504,"detail":"nothing usable is stored, and the request asked for only-if-cached"}"#
             .to_vec(),
         details: DETAILS_ONLY_IF_CACHED,
+        grpc_status: None,
+        grpc_message: None,
+    }
+}
+
+/// The answer when the origin confirms something else than what it was asked about.
+pub fn contradicted(marks: Marks) -> Reply {
+    let mut headers = vec![("content-type".into(), b"application/problem+json".to_vec())];
+    headers.extend(marks.fields("MISS", "fwd=stale; fwd-status=304; detail=contradicted", &[]));
+    Reply {
+        status: 502,
+        headers,
+        body: br#"{"type":"about:blank","title":"Bad Gateway","status":502,"detail":"the service answered 304 about another version than it was asked about; the next request asks for the whole"}"#
+            .to_vec(),
+        details: DETAILS_CONTRADICTED,
         grpc_status: None,
         grpc_message: None,
     }

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use super::status_of;
 
 fn rule(name: &str, key: Value) -> Value {
-    json!({"name": name, "match": {"path": {"prefix": format!("/{name}")}}, "key": key, "ttl": "5m"})
+    let path = json!({"prefix": format!("/{name}")});
+    let mut rule = json!({"name": name, "match": {"path": path}, "ttl": "5m"});
+    rule["key"] = key;
+    rule
 }
 
 fn with(target: &str, fields: &[(&str, &str)]) -> Request {

@@ -268,7 +268,7 @@ fn purges_show_in_explanations_in_the_list_and_in_the_log() {
         line("url=\"http://example.com/b\" mode=hard"),
         line("url=\"http://example.com/c?d=1\" mode=hard"),
     ];
-    let mut sorted = lines.clone();
+    let mut sorted = lines;
     sorted.sort();
     let mut expected = expected.to_vec();
     expected.sort();

@@ -13,10 +13,10 @@ fn start(configuration: &Value, origin: &Origin) -> Gateway {
 }
 
 /// A rule for all paths below its name.
-fn rule(name: &str, terms: Value) -> Value {
+fn rule(name: &str, mut terms: Value) -> Value {
     let mut rule = json!({"name": name, "match": {"path": {"prefix": format!("/{name}/")}}});
-    for (field, value) in terms.as_object().expect("terms are an object") {
-        rule[field] = value.clone();
+    for (field, value) in terms.as_object_mut().expect("terms are an object") {
+        rule[field] = value.take();
     }
     rule
 }
@@ -189,8 +189,8 @@ fn cookies_credentials_and_wishes_count_as_the_rule_says() {
                 "careful",
                 "200",
                 &COOKIE,
-                "fwd=uri-miss; detail=cookie",
-                "fwd=uri-miss; detail=cookie",
+                "fwd=uri-miss; detail=not_plain",
+                "fwd=uri-miss; detail=not_plain",
             ),
             ("careful", FRESH, &COOKIE, STORED, "hit; ttl=60"),
             (

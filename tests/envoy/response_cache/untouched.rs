@@ -152,7 +152,7 @@ fn trailers_and_interim_responses_are_no_part_of_what_is_stored() {
 
 #[test]
 fn a_request_with_a_body_and_every_other_method_goes_to_the_origin() {
-    let origin = Origin::start(|request| Act::response(200, &[FRESH], request.method().to_owned()));
+    let origin = Origin::start(|request| Act::response(200, &[FRESH], request.method()));
     let gateway = start(&origin);
     gateway.get("/a");
     let asks = |method: &str| Request::new(method, "/a").ask(gateway.address());

@@ -1,5 +1,6 @@
 //! One rule: which requests, and what becomes of them.
 
+use kit::Exchange;
 use kit::config::{Fields, Names, quoted};
 use kit::matching::Matcher;
 
@@ -65,6 +66,11 @@ impl Rule {
             bypass: None,
             tags: Vec::new(),
         }
+    }
+
+    /// Whether this request goes straight to the origin, though the rule caches.
+    pub fn is_bypassed(&self, x: &dyn Exchange) -> bool {
+        self.bypass.as_ref().is_some_and(|bypass| bypass.matches(x))
     }
 
     fn read(fields: &mut Fields<'_>, names: &mut Names) -> Self {

@@ -7,29 +7,17 @@ use kit::headers::Headers;
 use kit::{Exchange, Filter, Flow};
 
 use super::ResponseCache;
-use super::desk::is_bypassed;
-use super::errands::Refreshing;
+use super::looking::{Look, Origin};
 use super::stream::{Asked, Forwarded, Held, Passing, Queued, Stream, Waiting};
 use crate::background::{self, Errand, MARKER};
-use crate::config::{Action, Rule};
+use crate::config::Action;
 use crate::http::directives::RequestDirectives;
 use crate::http::request::{Method, Request, Treatment};
 use crate::http::validation;
-use crate::policy::reuse::{self, Heed, Verdict};
 use crate::reply::{self, How};
 use crate::signals::{Decision, Staleness, Wait};
-use crate::store::Found;
-use crate::store::flights::{self, Flight, Joined, Why};
-use crate::store::purges;
+use crate::store::flights::{self};
 use crate::store::stored::Stored;
-
-/// What was found for a request, after purges.
-pub(super) enum Sought {
-    /// Nothing, for this reason.
-    Nothing(Decision),
-    /// This, and whether it was purged softly.
-    Stored(Rc<Stored>, bool),
-}
 
 /// A request that the store is not asked about.
 pub(super) struct Bypassed {
@@ -38,41 +26,11 @@ pub(super) struct Bypassed {
     pub(super) rule: Option<usize>,
 }
 
-/// What a look into the store comes to.
-enum Look {
-    /// This is the answer.
-    Serve(Rc<Stored>),
-    /// This is the answer though it is stale: it is being refreshed.
-    ServeStale(Rc<Stored>),
-    /// There is none, and the request wants no other.
-    Refuse,
-    /// The origin is to be asked.
-    Forward(Origin),
-}
-
-/// How the origin is to be asked.
-struct Origin {
-    /// Why.
-    decision: Decision,
-    /// What is stored and could not be the answer by itself.
-    stale: Option<Rc<Stored>>,
-    /// Whether that is still good is the question.
-    validate: bool,
-    /// This request does it for all others.
-    lead: Option<Flight>,
-}
-
-impl Origin {
-    const fn for_lack(decision: Decision) -> Self {
-        Self { decision, stale: None, validate: false, lead: None }
-    }
-}
-
 /// How often one callback asks the store: what another worker has just stored may be gone again.
 const MAX_LOOKS: usize = 4;
 
 /// Whether a request comes for the first time or has waited.
-enum Turn {
+pub(super) enum Turn {
     First,
     /// It waited for another request's response; why it would have been forwarded itself.
     Woken(flights::Waiting, Decision),
@@ -81,7 +39,7 @@ enum Turn {
 }
 
 /// Whether a request that nothing stored answers goes on now.
-enum Boarding {
+pub(super) enum Boarding {
     /// It goes, and lands this flight.
     Goes(Held),
     /// It waits.
@@ -128,7 +86,7 @@ impl ResponseCache {
     }
 
     /// What a genuine marker says; any marker is removed, nobody behind is to see it.
-    fn errand(&self, x: &dyn Exchange) -> Option<Errand> {
+    pub(super) fn errand(&self, x: &dyn Exchange) -> Option<Errand> {
         let headers = x.request();
         headers.get(MARKER)?;
         let errand = background::errand(&self.secret, &headers, x.now());
@@ -153,7 +111,7 @@ impl ResponseCache {
         else {
             return Err(Box::new(Bypassed { request, rule: None }));
         };
-        if rule.action == Action::Bypass || is_bypassed(rule, x) {
+        if rule.action == Action::Bypass || rule.is_bypassed(x) {
             return Err(Box::new(Bypassed { request, rule: Some(idx) }));
         }
         let scheme = errand.map_or(&request.scheme, |errand| &errand.scheme).clone();
@@ -186,7 +144,13 @@ impl ResponseCache {
     }
 
     /// Looks for an answer; twice, if another response has been stored between the look and the question for a place.
-    fn search(&self, stream: &mut Stream, x: &dyn Exchange, asked: Asked, turn: Turn) -> Flow {
+    pub(super) fn search(
+        &self,
+        stream: &mut Stream,
+        x: &dyn Exchange,
+        asked: Asked,
+        turn: Turn,
+    ) -> Flow {
         let mut turn = turn;
         for _look in 0..MAX_LOOKS {
             let mut found = match self.look(x, &asked) {
@@ -226,86 +190,15 @@ impl ResponseCache {
         self.forward(stream, x, asked, Origin::for_lack(Decision::Miss), Held::nothing())
     }
 
-    /// What the store and the rules say.
-    fn look(&self, x: &dyn Exchange, asked: &Asked) -> Look {
-        let Some(rule) = self.config.rules.get(asked.rule) else {
-            return Look::Forward(Origin::for_lack(Decision::Bypass));
-        };
-        let (request, headers, now) = (&asked.request, &asked.headers, x.now());
-        let heed = heed(rule);
-        let found = match self.seek(x, asked, rule) {
-            Sought::Nothing(decision) => Origin::for_lack(decision),
-            Sought::Stored(stored, _) if asked.background => {
-                let lack = Origin::for_lack(Decision::Background);
-                Origin { stale: Some(stored), validate: true, ..lack }
-            }
-            Sought::Stored(stored, _) if !rule.normal.accepts(headers, &stored.headers()) => {
-                Origin::for_lack(Decision::VaryMiss)
-            }
-            Sought::Stored(stored, soft) => {
-                match reuse::decide(request, headers, &stored, now, soft, &rule.terms, heed) {
-                    Verdict::Serve => return Look::Serve(stored),
-                    Verdict::ServeStale => match self.refresh(x, asked, rule, &stored) {
-                        Refreshing::Already => return Look::ServeStale(stored),
-                        Refreshing::ByThis(flight) => Origin {
-                            decision: Decision::Stale,
-                            stale: Some(stored),
-                            validate: true,
-                            lead: Some(flight),
-                        },
-                    },
-                    Verdict::Validate(decision) => {
-                        let lack = Origin::for_lack(decision);
-                        Origin { stale: Some(stored), validate: true, ..lack }
-                    }
-                    Verdict::Forward(decision) => {
-                        Origin { stale: Some(stored), ..Origin::for_lack(decision) }
-                    }
-                }
-            }
-        };
-        if !asked.background && reuse::only_if_cached(request, heed) {
-            return Look::Refuse;
-        }
-        Look::Forward(found)
-    }
-
     /// Gives a place among those who wait back: this request goes on.
-    fn leave(&self, x: &dyn Exchange, turn: Turn) {
+    pub(super) fn leave(&self, x: &dyn Exchange, turn: Turn) {
         if let Turn::Woken(place, _) | Turn::Again(place, _) = turn {
             self.flights.leave(x.host(), &place);
         }
     }
 
-    /// What is stored for this request and was not purged.
-    pub(super) fn seek(&self, x: &dyn Exchange, asked: &Asked, rule: &Rule) -> Sought {
-        let (host, now) = (x.host(), x.now());
-        let found =
-            self.store.find(host, &asked.whole, &asked.cluster, &asked.headers, &rule.normal, now);
-        let found = match found {
-            Found::Nothing | Found::OtherVariant if self.config.no_vary_search => {
-                self.find_equivalent(x, asked, rule).unwrap_or(found)
-            }
-            Found::Nothing | Found::OtherVariant | Found::Entry(_) => found,
-        };
-        let nothing = if asked.background { Decision::Background } else { Decision::Miss };
-        match found {
-            Found::Nothing => Sought::Nothing(nothing),
-            Found::OtherVariant if asked.background => Sought::Nothing(nothing),
-            Found::OtherVariant => Sought::Nothing(Decision::VaryMiss),
-            Found::Entry(entry) => match self.standing(host, &entry.stored) {
-                purges::Standing::Valid => Sought::Stored(entry.stored, false),
-                purges::Standing::Soft => Sought::Stored(entry.stored, true),
-                purges::Standing::Gone => {
-                    self.forget(host, entry.place);
-                    Sought::Nothing(nothing)
-                }
-            },
-        }
-    }
-
     /// Answers with what is fresh.
-    fn serve(
+    pub(super) fn serve(
         &self,
         stream: &mut Stream,
         x: &dyn Exchange,
@@ -326,7 +219,7 @@ impl ResponseCache {
     }
 
     /// Answers with what is stale and is being refreshed.
-    fn serve_stale(
+    pub(super) fn serve_stale(
         &self,
         stream: &mut Stream,
         x: &dyn Exchange,
@@ -362,52 +255,8 @@ impl ResponseCache {
         reply.into_flow()
     }
 
-    /// Whether this request goes to the origin, or waits for the response to another one.
-    fn board(
-        &self,
-        x: &dyn Exchange,
-        asked: &Asked,
-        decision: Decision,
-        stale: Option<&Stored>,
-        turn: Turn,
-    ) -> Boarding {
-        let shares = self.config.collapse.is_some()
-            && asked.may_store
-            && !asked.background
-            && decision != Decision::Request
-            && !asked.request.has_range
-            && (!asked.request.authorized || self.is_per_user(asked.rule));
-        if !shares {
-            self.leave(x, turn);
-            return Boarding::Goes(Held::nothing());
-        }
-        let (host, now) = (x.host(), x.now());
-        let tag = self.flight_tag(asked, stale);
-        let (waited, joined) = match turn {
-            Turn::First => (false, self.flights.join(host, tag, x.waker(), now)),
-            Turn::Woken(place, _) => (true, self.flights.rejoin(host, place, tag, now)),
-            Turn::Again(place, _) => (false, self.flights.rejoin(host, place, tag, now)),
-        };
-        let flight = match joined {
-            Joined::Wait(place) => return Boarding::Waits(place),
-            Joined::Landed(place) => return Boarding::LooksAgain(place),
-            Joined::Lead(lead) => Held::of(lead, &self.adrift),
-            Joined::Pass(why) => {
-                if why == Why::TimedOut {
-                    self.meters.waited(host, Wait::TimedOut);
-                    return Boarding::Goes(Held::nothing());
-                }
-                Held::nothing()
-            }
-        };
-        if waited {
-            self.meters.waited(host, Wait::Forwarded);
-        }
-        Boarding::Goes(flight)
-    }
-
     /// Sends a request on.
-    fn forward(
+    pub(super) fn forward(
         &self,
         stream: &mut Stream,
         x: &dyn Exchange,
@@ -431,7 +280,7 @@ impl ResponseCache {
     }
 
     /// Puts our conditions in the place of the client's; whether there are any.
-    fn prepare(&self, x: &dyn Exchange, asked: &Asked, stale: Option<&Stored>) -> bool {
+    pub(super) fn prepare(&self, x: &dyn Exchange, asked: &Asked, stale: Option<&Stored>) -> bool {
         let Some(stale) = stale.filter(|_| asked.may_store) else { return false };
         let conditions = validation::conditions(&stale.headers());
         if conditions.is_empty() {
@@ -448,7 +297,7 @@ impl ResponseCache {
         true
     }
 
-    fn is_per_user(&self, rule: usize) -> bool {
+    pub(super) fn is_per_user(&self, rule: usize) -> bool {
         self.config.rules.get(rule).is_some_and(|rule| rule.terms.per_user)
     }
 
@@ -456,13 +305,6 @@ impl ResponseCache {
         self.meters.decided(x.host(), rule, decision);
         x.note(Self::NAME, decision.as_str());
     }
-}
-
-/// What the rule heeds of a request's own wishes.
-///
-/// What is stale can always be refreshed: in the background, or by whoever comes first.
-pub(super) const fn heed(rule: &Rule) -> Heed {
-    Heed { directives: rule.heeds_directives, refresh: true }
 }
 
 fn passing(decision: Decision, request: Request) -> Stream {

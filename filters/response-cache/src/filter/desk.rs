@@ -7,7 +7,8 @@ use kit::shared::UpdateError;
 use kit::{Exchange, Filter, Host, Nanos, Reply};
 
 use super::ResponseCache;
-use super::asking::{Sought, cluster, heed};
+use super::asking::cluster;
+use super::looking::{Sought, heed};
 use super::stream::Asked;
 use crate::config::{Action, Rule};
 use crate::http::request::{Request, Treatment};
@@ -196,7 +197,7 @@ impl Cache for ResponseCache {
                 let why = match rule {
                     None => "no rule matches",
                     Some(rule) if rule.action == Action::Bypass => "the rule says so",
-                    Some(rule) if is_bypassed(rule, x) => "the rule's bypass matches",
+                    Some(rule) if rule.is_bypassed(x) => "the rule's bypass matches",
                     Some(_) => "the request has no key: its user is missing, or its URI is none",
                 };
                 let rule = rule.map(|rule| (rule.name.clone(), action(rule)));
@@ -290,10 +291,6 @@ impl Cache for ResponseCache {
     fn warming(&self, host: &dyn Host) -> Option<Progress> {
         self.warming.as_ref().map(|warming| warming.progress(host))
     }
-}
-
-pub(super) fn is_bypassed(rule: &Rule, x: &dyn Exchange) -> bool {
-    rule.bypass.as_ref().is_some_and(|bypass| bypass.matches(x))
 }
 
 /// What is decided where the origin would be asked for this reason.

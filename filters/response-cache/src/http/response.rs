@@ -13,7 +13,6 @@ use crate::http::freshness::{self, Arrival, Dated, Stated};
 use crate::http::request::{asks_no_cache, is_grpc};
 use crate::http::targeted;
 use crate::http::vary::Vary;
-use crate::policy::storing::Leave;
 
 /// The facts of one response, read in one pass over its headers.
 #[derive(Debug, Clone, Default)]
@@ -119,14 +118,19 @@ impl Response {
 
     /// The fields to keep, in the ABI's form, in the order in which they came.
     ///
-    /// Left out are those that `leave` drops, those that concern one connection or one transfer, and the upstream's
+    /// Left out are the `dropped` ones (lower case), those that concern one connection or one transfer, and the upstream's
     /// `Age`, which is counted on from [`crate::http::freshness::Freshness`]. A `Date` is put in where there is no valid one.
-    pub fn stored_fields(&self, headers: &Headers, leave: &Leave, arrival: Arrival) -> Vec<u8> {
+    pub fn stored_fields(
+        &self,
+        headers: &Headers,
+        dropped: &[Vec<u8>],
+        arrival: Arrival,
+    ) -> Vec<u8> {
         let dated = matches!(self.date, Dated::At(_));
         let mut kept: Vec<(&[u8], &[u8])> = headers
             .iter()
             .filter(|(name, _)| {
-                let mut unwanted = self.connection.iter().chain(&leave.dropped);
+                let mut unwanted = self.connection.iter().chain(dropped);
                 let listed = unwanted.any(|unwanted| unwanted == name);
                 !listed && !concerns_transfer(name) && (dated || *name != b"date")
             })

@@ -37,7 +37,6 @@ pub(super) const fn refusal(refusal: Refusal) -> &'static str {
         Refusal::NotPlain => {
             "its lifetime is not the origin's own, and the request may be a user's"
         }
-        Refusal::Cookie => "its lifetime is the rule's, and the request has a cookie",
         Refusal::Expired => "its lifetime was over when it came, and it is of no use stale",
         Refusal::Authorization => {
             "the request was authorised, and the response does not say that it may be shared"

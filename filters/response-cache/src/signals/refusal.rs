@@ -17,10 +17,8 @@ pub enum Refusal {
     Malformed,
     /// No lifetime is stated, or one that contradicts itself.
     NoLifetime,
-    /// A lifetime would be assumed, but not for such a request: its answer may be made for it alone.
+    /// The lifetime would be the rule's, but not for such a request: its answer may be made for it alone.
     NotPlain,
-    /// Its lifetime is the rule's, and the request has a cookie: its answer may be made for one user.
-    Cookie,
     /// Its lifetime is over already, and it is of no use stale.
     Expired,
     /// The request was authorised and the response does not say that it may be shared.
@@ -51,7 +49,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 21] = [
         Self::Method,
         Self::Status,
         Self::NoStore,
@@ -60,7 +58,6 @@ impl Refusal {
         Self::Malformed,
         Self::NoLifetime,
         Self::NotPlain,
-        Self::Cookie,
         Self::Expired,
         Self::Authorization,
         Self::SetCookie,
@@ -78,7 +75,7 @@ impl Refusal {
 
     /// Whether the request is to blame, and another one's response may be stored.
     pub const fn is_of_request(self) -> bool {
-        matches!(self, Self::Cookie | Self::NotPlain | Self::Guarded | Self::Authorization)
+        matches!(self, Self::NotPlain | Self::Guarded | Self::Authorization)
     }
 
     /// Whether the moment is to blame, and the same response may be stored the next time.
@@ -97,7 +94,6 @@ impl Refusal {
             Self::Malformed => "malformed",
             Self::NoLifetime => "no_lifetime",
             Self::NotPlain => "not_plain",
-            Self::Cookie => "cookie",
             Self::Expired => "expired",
             Self::Authorization => "authorization",
             Self::SetCookie => "set_cookie",

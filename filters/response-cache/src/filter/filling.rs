@@ -1,0 +1,201 @@
+//! From a response that passes to one that is stored.
+
+use kit::headers::Headers;
+use kit::{Exchange, Nanos};
+
+use super::ResponseCache;
+use super::passing::{is_from_upstream, refused};
+use super::stream::{Asked, Filling, Forwarded, Stream};
+use crate::fill::Fill;
+use crate::http::freshness::Arrival;
+use crate::http::response::Response;
+use crate::http::vary::Vary;
+use crate::http::{tags, vary};
+use crate::key::{self, Key};
+use crate::policy::assume::COMPARED;
+use crate::policy::storing::{self, Leave};
+use crate::policy::terms::Basis;
+use crate::signals::Refusal;
+use crate::store::flights::Landing;
+use crate::store::purges::Subject;
+use crate::store::stored::Stored;
+
+/// Fields by which services make their answers and which they forget to name in `Vary`: what is answered to them is
+/// not stored, unless the key has them. Envoy sets `x-forwarded-proto` and `-for` itself, and no answer should depend
+/// on the path that a proxy has rewritten.
+const GUARDED: [&str; 8] = [
+    "x-forwarded-host",
+    "x-forwarded-server",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
+impl ResponseCache {
+    /// Begins to copy the response that has just come, if it may be stored.
+    pub(super) fn begin(
+        &self,
+        x: &dyn Exchange,
+        forwarded: &Forwarded,
+        response: &Response,
+        headers: &Headers,
+    ) -> Result<Fill, Refusal> {
+        let asked = &forwarded.asked;
+        let rule = self.config.rules.get(asked.rule).ok_or(Refusal::Store)?;
+        // Most responses are refused by what they say: the clocks are for the others.
+        if let Some(refusal) = storing::forbids(&asked.request, response, &rule.terms) {
+            // A status that is not stored is often Envoy's or the breaker's: who answered says more.
+            let is_local = refusal == Refusal::Status && !is_from_upstream(x);
+            return Err(if is_local { Refusal::LocalReply } else { refusal });
+        }
+        let arrival = self.arrival(x, forwarded.at);
+        let leave = storing::judge(&asked.request, &asked.headers, response, &rule.terms, arrival);
+        // Who answered is asked only where it matters: for what would be stored, and for errors.
+        if (leave.is_ok() || response.status >= 400) && !is_from_upstream(x) {
+            return Err(Refusal::LocalReply);
+        }
+        let leave = leave?;
+        let Vary::On(names) = &response.vary else { return Err(Refusal::Vary) };
+        if self.is_guarded(asked, names) {
+            return Err(Refusal::Guarded);
+        }
+        let names =
+            if leave.basis == Basis::Assumed { &vary::merged(names, &COMPARED) } else { names };
+        let mut stored = Stored {
+            names: vary::names_bytes(names),
+            variant: vary::variant_bytes(&asked.cluster, names, &asked.headers, &rule.normal),
+            ..self.composed(asked, response, headers, &leave, arrival)?
+        };
+        if self.config.no_vary_search {
+            self.rekey(x, asked, headers, &mut stored)?;
+        }
+        let max_bytes = self.config.max_object.0;
+        Fill::begin(stored, forwarded.at, response.length, max_bytes, &self.budget)
+    }
+
+    /// What is stored, but for the body and what it varies on.
+    pub(super) fn composed(
+        &self,
+        asked: &Asked,
+        response: &Response,
+        headers: &Headers,
+        leave: &Leave,
+        arrival: Arrival,
+    ) -> Result<Stored, Refusal> {
+        let rule = self.config.rules.get(asked.rule).ok_or(Refusal::Store)?;
+        let named = tags::read(headers, &self.config.tag_headers).map_err(|_| Refusal::Tags)?;
+        let mut leave = leave.clone();
+        leave.dropped.extend(self.config.hidden().iter().map(|name| name.clone().into_bytes()));
+        let constant = rule.tags.iter().map(|tag| self.purges.tag(tag.as_bytes()));
+        Ok(Stored {
+            key: asked.whole.clone(),
+            uri: key::uri_text(&asked.key.uri),
+            asked: arrival.asked.0,
+            received: leave.freshness.received.0,
+            initial_age: leave.freshness.initial_age.0,
+            lifetime: leave.freshness.lifetime.0,
+            stale_while_revalidate: leave.grace.while_revalidate.0,
+            stale_if_error: leave.grace.if_error.0,
+            keep: leave.grace.keep.0,
+            for_authorized: leave.for_authorized,
+            validate: leave.validate,
+            strict: leave.strict,
+            basis: leave.basis,
+            tags: named.iter().map(|tag| self.purges.tag(tag)).chain(constant).collect(),
+            rule: rule.name.clone(),
+            status: response.status,
+            fields: response.stored_fields(headers, &leave.dropped, arrival),
+            ..Stored::default()
+        })
+    }
+
+    /// Stores a response that has passed in whole.
+    pub(super) fn finish(&self, x: &dyn Exchange, filling: Filling) {
+        let Filling { fill, mut flight, stale } = filling;
+        let stored = fill.end().and_then(|(stored, asked)| self.put(x, stored, asked));
+        let landing = match stored {
+            Ok(()) => {
+                // What it replaces has another key, under which it would be found before this one.
+                if let Some(stale) = stale {
+                    self.forget_entry(x, &stale);
+                }
+                Landing::Stored
+            }
+            Err(refusal) => {
+                self.meters.refused(x.host(), refusal);
+                refused(refusal)
+            }
+        };
+        self.land(x, &mut flight, landing);
+    }
+
+    /// Stores a response, unless it was purged while it was on its way.
+    pub(super) fn put(
+        &self,
+        x: &dyn Exchange,
+        stored: Stored,
+        asked: Nanos,
+    ) -> Result<(), Refusal> {
+        let host = x.host();
+        let key = Key::read(&stored.key).ok_or(Refusal::Store)?;
+        let (uri, tags) = (stored.uri.clone(), stored.tags.clone());
+        let subject = Subject {
+            asked: Nanos(stored.asked),
+            uri: &uri,
+            uri_key: &key.uri,
+            has_parts: !key.parts.is_empty(),
+            tags: &tags,
+        };
+        if !self.purges.admits(host, &subject) {
+            return Err(Refusal::Invalidated);
+        }
+        let whole = stored.key.clone();
+        let changed = self.store.put(host, stored, asked, x.now())?;
+        self.meters.stored(host, &changed);
+        if !self.purges.admits(host, &subject) {
+            self.invalidate_key(x, &whole);
+            return Err(Refusal::Invalidated);
+        }
+        Ok(())
+    }
+
+    /// Whether the request has a field that services answer by though no key knows it, and this key does not either.
+    pub(super) fn is_guarded(&self, asked: &Asked, vary: &[String]) -> bool {
+        let rule = self.config.rules.get(asked.rule);
+        let guarded = |name: &[u8]| GUARDED.iter().any(|guarded| guarded.as_bytes() == name);
+        let is_known = |name: &[u8]| {
+            rule.is_some_and(|rule| rule.key.has_header(name))
+                || vary.iter().any(|known| known.as_bytes() == name)
+        };
+        asked.headers.iter().any(|(name, _)| guarded(name) && !is_known(name))
+    }
+
+    /// A piece of the body has come.
+    pub(super) fn pass_body(&self, stream: &mut Stream, x: &dyn Exchange, size: usize, end: bool) {
+        let Stream::Filling(filling) = stream else { return };
+        let fill = &mut filling.fill;
+        if size > 0
+            && let Err(refusal) = fill.make_room(size).and_then(|()| fill.push(&x.body(size), size))
+        {
+            self.meters.refused(x.host(), refusal);
+            self.land(x, &mut filling.flight, refused(refusal));
+            *stream = Stream::Untouched;
+            return;
+        }
+        if end {
+            self.pass_end(stream, x);
+        }
+    }
+
+    /// The body is there in whole.
+    pub(super) fn pass_end(&self, stream: &mut Stream, x: &dyn Exchange) {
+        if let Stream::Filling(_) = stream
+            && let Stream::Filling(filling) = std::mem::take(stream)
+        {
+            self.finish(x, *filling);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What is stored for a request, and what becomes of the request then.
+
+use std::rc::Rc;
+
+use kit::Exchange;
+
+use super::ResponseCache;
+use super::asking::{Boarding, Turn};
+use super::errands::Refreshing;
+use super::stream::{Asked, Held};
+use crate::config::Rule;
+use crate::policy::reuse::{self, Heed, Verdict};
+use crate::signals::{Decision, Wait};
+use crate::store::Found;
+use crate::store::flights::{Flight, Joined, Why};
+use crate::store::purges;
+use crate::store::stored::Stored;
+
+/// What was found for a request, after purges.
+pub(super) enum Sought {
+    /// Nothing, for this reason.
+    Nothing(Decision),
+    /// This, and whether it was purged softly.
+    Stored(Rc<Stored>, bool),
+}
+
+/// What a look into the store comes to.
+pub(super) enum Look {
+    /// This is the answer.
+    Serve(Rc<Stored>),
+    /// This is the answer though it is stale: it is being refreshed.
+    ServeStale(Rc<Stored>),
+    /// There is none, and the request wants no other.
+    Refuse,
+    /// The origin is to be asked.
+    Forward(Origin),
+}
+
+/// How the origin is to be asked.
+pub(super) struct Origin {
+    /// Why.
+    pub(super) decision: Decision,
+    /// What is stored and could not be the answer by itself.
+    pub(super) stale: Option<Rc<Stored>>,
+    /// Whether that is still good is the question.
+    pub(super) validate: bool,
+    /// This request does it for all others.
+    pub(super) lead: Option<Flight>,
+}
+
+impl Origin {
+    pub(super) const fn for_lack(decision: Decision) -> Self {
+        Self { decision, stale: None, validate: false, lead: None }
+    }
+}
+
+impl ResponseCache {
+    /// What the store and the rules say.
+    pub(super) fn look(&self, x: &dyn Exchange, asked: &Asked) -> Look {
+        let Some(rule) = self.config.rules.get(asked.rule) else {
+            return Look::Forward(Origin::for_lack(Decision::Bypass));
+        };
+        let (request, headers, now) = (&asked.request, &asked.headers, x.now());
+        let heed = heed(rule);
+        let found = match self.seek(x, asked, rule) {
+            Sought::Nothing(decision) => Origin::for_lack(decision),
+            Sought::Stored(stored, _) if asked.background => {
+                let lack = Origin::for_lack(Decision::Background);
+                Origin { stale: Some(stored), validate: true, ..lack }
+            }
+            Sought::Stored(stored, _) if !rule.normal.accepts(headers, &stored.headers()) => {
+                Origin::for_lack(Decision::VaryMiss)
+            }
+            Sought::Stored(stored, soft) => {
+                match reuse::decide(request, headers, &stored, now, soft, &rule.terms, heed) {
+                    Verdict::Serve => return Look::Serve(stored),
+                    Verdict::ServeStale => match self.refresh(x, asked, rule, &stored) {
+                        Refreshing::Already => return Look::ServeStale(stored),
+                        Refreshing::ByThis(flight) => Origin {
+                            decision: Decision::Stale,
+                            stale: Some(stored),
+                            validate: true,
+                            lead: Some(flight),
+                        },
+                    },
+                    Verdict::Validate(decision) => {
+                        let lack = Origin::for_lack(decision);
+                        Origin { stale: Some(stored), validate: true, ..lack }
+                    }
+                    Verdict::Forward(decision) => {
+                        Origin { stale: Some(stored), ..Origin::for_lack(decision) }
+                    }
+                }
+            }
+        };
+        if !asked.background && reuse::only_if_cached(request, heed) {
+            return Look::Refuse;
+        }
+        Look::Forward(found)
+    }
+
+    /// What is stored for this request and was not purged.
+    pub(super) fn seek(&self, x: &dyn Exchange, asked: &Asked, rule: &Rule) -> Sought {
+        let (host, now) = (x.host(), x.now());
+        let found =
+            self.store.find(host, &asked.whole, &asked.cluster, &asked.headers, &rule.normal, now);
+        let found = match found {
+            Found::Nothing | Found::OtherVariant if self.config.no_vary_search => {
+                self.find_equivalent(x, asked, rule).unwrap_or(found)
+            }
+            Found::Nothing | Found::OtherVariant | Found::Entry(_) => found,
+        };
+        let nothing = if asked.background { Decision::Background } else { Decision::Miss };
+        match found {
+            Found::Nothing => Sought::Nothing(nothing),
+            Found::OtherVariant if asked.background => Sought::Nothing(nothing),
+            Found::OtherVariant => Sought::Nothing(Decision::VaryMiss),
+            Found::Entry(entry) => match self.standing(host, &entry.stored) {
+                purges::Standing::Valid => Sought::Stored(entry.stored, false),
+                purges::Standing::Soft => Sought::Stored(entry.stored, true),
+                purges::Standing::Gone => {
+                    self.forget(host, entry.place);
+                    Sought::Nothing(nothing)
+                }
+            },
+        }
+    }
+
+    /// Whether this request goes to the origin, or waits for the response to another one.
+    pub(super) fn board(
+        &self,
+        x: &dyn Exchange,
+        asked: &Asked,
+        decision: Decision,
+        stale: Option<&Stored>,
+        turn: Turn,
+    ) -> Boarding {
+        let shares = self.config.collapse.is_some()
+            && asked.may_store
+            && !asked.background
+            && decision != Decision::Request
+            && !asked.request.has_range
+            && (!asked.request.authorized || self.is_per_user(asked.rule));
+        if !shares {
+            self.leave(x, turn);
+            return Boarding::Goes(Held::nothing());
+        }
+        let (host, now) = (x.host(), x.now());
+        let tag = self.flight_tag(asked, stale);
+        let (waited, joined) = match turn {
+            Turn::First => (false, self.flights.join(host, tag, x.waker(), now)),
+            Turn::Woken(place, _) => (true, self.flights.rejoin(host, place, tag, now)),
+            Turn::Again(place, _) => (false, self.flights.rejoin(host, place, tag, now)),
+        };
+        let flight = match joined {
+            Joined::Wait(place) => return Boarding::Waits(place),
+            Joined::Landed(place) => return Boarding::LooksAgain(place),
+            Joined::Lead(lead) => Held::of(lead, &self.adrift),
+            Joined::Pass(why) => {
+                if why == Why::TimedOut {
+                    self.meters.waited(host, Wait::TimedOut);
+                    return Boarding::Goes(Held::nothing());
+                }
+                Held::nothing()
+            }
+        };
+        if waited {
+            self.meters.waited(host, Wait::Forwarded);
+        }
+        Boarding::Goes(flight)
+    }
+}
+
+/// What the rule heeds of a request's own wishes.
+///
+/// What is stale can always be refreshed: in the background, or by whoever comes first.
+pub(super) const fn heed(rule: &Rule) -> Heed {
+    Heed { directives: rule.heeds_directives, refresh: true }
+}

@@ -1,0 +1,177 @@
+//! What the origin says of what is stored: 304, or the answer to a HEAD.
+
+use std::rc::Rc;
+
+use kit::headers::Headers;
+use kit::{Exchange, Flow};
+
+use super::ResponseCache;
+use super::passing::{is_own_fault, refused};
+use super::stream::{Asked, Forwarded, Stream};
+use crate::http::conditional::is_current;
+use crate::http::freshness::Arrival;
+use crate::http::request::{Method, Request};
+use crate::http::response::Response;
+use crate::http::validation::{self, Head};
+use crate::policy::storing::{self};
+use crate::reply::{self, How};
+use crate::signals::{Decision, Refusal, Validation};
+use crate::store::flights::Landing;
+use crate::store::stored::Stored;
+
+impl ResponseCache {
+    /// The origin said 304: what is stored is good, with the fields that it sent along.
+    pub(super) fn revalidated(
+        &self,
+        stream: &mut Stream,
+        x: &dyn Exchange,
+        mut forwarded: Forwarded,
+        stale: &Stored,
+        update: &Headers,
+    ) -> Flow {
+        if !validation::selects(update, &stale.headers()) {
+            return self.contradicted(x, &mut forwarded, stale);
+        }
+        self.validated(x, &forwarded, Validation::NotModified);
+        let arrival = self.arrival(x, forwarded.at);
+        let fresh = self.freshen(x, &forwarded.asked, stale, update, arrival);
+        let landing = match &fresh {
+            Ok(_) => Landing::Stored,
+            Err(refusal) => refused(*refusal),
+        };
+        self.land(x, &mut forwarded.flight, landing);
+        let fresh = match fresh {
+            Ok(fresh) => fresh,
+            Err(refusal) => {
+                self.meters.refused(x.host(), refusal);
+                // The origin takes back its leave: this answer is the last one.
+                if !is_own_fault(&forwarded, stale.status, refusal) && !refusal.is_of_moment() {
+                    self.invalidate_key(x, &stale.key);
+                }
+                Rc::new(Stored {
+                    fields: validation::freshened(&stale.headers(), update),
+                    ..stale.clone()
+                })
+            }
+        };
+        let asked = &forwarded.asked;
+        if asked.background {
+            return Flow::Continue;
+        }
+        let not_modified = asked.request.has_condition
+            && fresh.status == 200
+            && is_current(&asked.headers, &fresh.headers());
+        if not_modified {
+            // The client wants to hear just what the origin has said.
+            self.mark(x, Decision::Stale, None, &asked.whole, 304);
+            return Flow::Continue;
+        }
+        let mut flow = self.answer(stream, x, asked, &fresh, How::Revalidated);
+        // A cookie of the 304 is for this client, and is not kept.
+        if let Flow::Reply(reply) = &mut flow {
+            let cookies =
+                update.all("set-cookie").map(|value| ("set-cookie".into(), value.to_vec()));
+            reply.headers.extend(cookies);
+        }
+        flow
+    }
+
+    /// The origin said 304 about something else than what is stored (RFC 9111, 4.3.4): neither is an answer, and
+    /// Envoy does not ask once more. What is stored is forgotten, so that the next request gets a whole response.
+    fn contradicted(&self, x: &dyn Exchange, forwarded: &mut Forwarded, stale: &Stored) -> Flow {
+        self.validated(x, forwarded, Validation::Failed);
+        self.invalidate_key(x, &stale.key);
+        self.land(x, &mut forwarded.flight, Landing::Abandoned);
+        if forwarded.asked.background {
+            return Flow::Continue;
+        }
+        reply::contradicted(self.config.marks()).into_flow()
+    }
+
+    /// Stores what is stored once more, with the fields of a 304: this response, and every other variant that the
+    /// 304 selects.
+    pub(super) fn freshen(
+        &self,
+        x: &dyn Exchange,
+        asked: &Asked,
+        stale: &Stored,
+        update: &Headers,
+        arrival: Arrival,
+    ) -> Result<Rc<Stored>, Refusal> {
+        let fresh = self.refreshed(asked, stale, update, arrival)?;
+        let others = self.store.entries_of(x.host(), &stale.key);
+        self.put(x, fresh.clone(), arrival.asked)?;
+        for other in others {
+            let other = &other.stored;
+            if other.generation != stale.generation
+                && validation::selects(update, &other.headers())
+                && let Ok(again) = self.refreshed(asked, other, update, arrival)
+            {
+                // Whether another variant gets fresher is no matter of this response.
+                let _stored = self.put(x, again, arrival.asked);
+            }
+        }
+        Ok(Rc::new(fresh))
+    }
+
+    /// What is stored, with the fields of an answer that says it is good.
+    pub(super) fn refreshed(
+        &self,
+        asked: &Asked,
+        stale: &Stored,
+        update: &Headers,
+        arrival: Arrival,
+    ) -> Result<Stored, Refusal> {
+        let rule = self.config.rules.get(asked.rule).ok_or(Refusal::Store)?;
+        let status = stale.status.to_string();
+        let fields = Headers::from_pairs(validation::freshened(&stale.headers(), update));
+        let whole = fields.with(":status", Some(status.as_bytes()));
+        // Age is of the message that has just come.
+        let whole = match update.get("age") {
+            Some(age) => whole.with("age", Some(age)),
+            None => whole,
+        };
+        let response = Response::read(&whole, &self.config.targeted);
+        // Also what a HEAD has said is judged as what a GET would get.
+        let request = Request { method: Method::Get, ..asked.request.clone() };
+        let leave = storing::judge(&request, &asked.headers, &response, &rule.terms, arrival)?;
+        Ok(Stored {
+            body: stale.body.clone(),
+            names: stale.names.clone(),
+            variant: stale.variant.clone(),
+            // It may have been found by what `No-Vary-Search` says.
+            key: stale.key.clone(),
+            uri: stale.uri.clone(),
+            ..self.composed(asked, &response, &whole, &leave, arrival)?
+        })
+    }
+
+    /// HEAD tells whether what is stored is still what a GET would get (RFC 9111, 4.3.5).
+    pub(super) fn learn_from_head(
+        &self,
+        x: &dyn Exchange,
+        forwarded: &Forwarded,
+        stale: &Stored,
+        headers: &Headers,
+    ) {
+        let size = u64::try_from(stale.body.len()).unwrap_or(u64::MAX);
+        match validation::head(&stale.headers(), size, headers) {
+            Head::Freshens => {
+                let arrival = self.arrival(x, forwarded.at);
+                let freshened = self.refreshed(&forwarded.asked, stale, headers, arrival);
+                if let Err(refusal) = freshened.and_then(|fresh| self.put(x, fresh, arrival.asked))
+                {
+                    self.meters.refused(x.host(), refusal);
+                }
+            }
+            Head::Invalidates => self.invalidate_key(x, &stale.key),
+            Head::SaysNothing => {}
+        }
+    }
+
+    pub(super) fn validated(&self, x: &dyn Exchange, forwarded: &Forwarded, came: Validation) {
+        if forwarded.validating {
+            self.meters.validated(x.host(), came);
+        }
+    }
+}
