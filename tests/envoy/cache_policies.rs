@@ -244,7 +244,7 @@ fn user_data_is_kept_for_its_user_alone() {
         }
     }
     // Stale for 40 s: nobody gets it while the service is there, its user does while it is not.
-    let stale = bearing(asking("/api/me/stale", "age=100"), "alice");
+    let stale = bearing(asking("/api/me/stale", "cache-control=max-age=60|age=100"), "alice");
     site.assert_never_kept(&stale);
     site.assert_served_while_down(&stale);
     site.origin.play(|_| Act::Cut(Vec::new()));
@@ -255,7 +255,8 @@ fn user_data_is_kept_for_its_user_alone() {
 fn what_is_stale_is_served_for_ten_minutes_while_it_is_refreshed() {
     let site = policies();
     for (target, lifetime) in OF_ALL_STALE_CLASSES {
-        let of = |seconds: u64| format!("age={}", lifetime + seconds);
+        let stated = format!("cache-control=max-age={lifetime}");
+        let of = |seconds: u64| format!("{stated}|age={}", lifetime + seconds);
         site.assert_refreshed_behind_the_clients_back(target, &of(500));
         let too_old = format!("{target}?too-old");
         site.assert_never_kept(&asking(&too_old, &of(601)));

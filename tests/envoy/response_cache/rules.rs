@@ -75,7 +75,7 @@ fn lifetimes_are_the_origins_or_the_rules() {
             ("ttl", "200 | cache-control: max-age=60", &[], STORED, "hit; ttl=60"),
             ("ttl", "200 | cache-control: s-maxage=30, max-age=60", &[], STORED, "hit; ttl=30"),
             ("ttl", "404 | cache-control: max-age=60", &[], STORED, "hit; ttl=60"),
-            ("ttl", "200 | age: 100", &[], STORED, "hit; ttl=200"),
+            ("ttl", "200 | age: 100", &[], STORED, "hit; ttl=300"),
             ("ttl", "200 | cache-control: no-store", &[], "fwd=uri-miss; detail=no_store", STORED),
             ("ttl", "200 | cache-control: private", &[], "fwd=uri-miss; detail=private", STORED),
             ("ttl", "200 | vary: *", &[], "fwd=uri-miss; detail=vary", STORED),

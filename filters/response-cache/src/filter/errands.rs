@@ -71,8 +71,10 @@ impl ResponseCache {
         let Some(background) = &self.background else { return };
         let Some(rule) = self.config.rules.get(asked.rule) else { return };
         let fits = match response.status {
-            206 => whole_size(headers).is_some_and(|size| size <= self.config.max_object.0),
-            304 => true,
+            206 if asked.request.has_range => {
+                whole_size(headers).is_some_and(|size| size <= self.config.max_object.0)
+            }
+            304 => asked.request.has_condition,
             _ => false,
         };
         if asked.background || forwarded.stale.is_some() || !fits {

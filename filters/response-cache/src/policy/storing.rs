@@ -242,8 +242,7 @@ fn grace(response: &Response, terms: &Terms) -> Grace {
 /// Whether anything can ever be done with it: now while it is fresh, or later in its grace.
 fn is_of_use(leave: &Leave, now: Nanos) -> bool {
     let stale_for = leave.freshness.age(now).saturating_sub(leave.freshness.lifetime);
-    let serves_stale = leave.grace.while_revalidate.max(leave.grace.if_error) > stale_for;
-    !leave.freshness.left(now).is_zero() || !leave.grace.keep.is_zero() || serves_stale
+    !leave.freshness.left(now).is_zero() || leave.grace.longest() > stale_for
 }
 
 fn dropped(response: &Response, terms: &Terms) -> Vec<Vec<u8>> {
