@@ -1,11 +1,10 @@
 //! The filter: gathers what the policy needs, asks it, does what it says.
 //!
-//! The request's side: [`asking`] takes it, [`looking`] tells what is stored for it and what becomes of it then,
-//! [`search`] finds it under another query that means the same. The response's side: [`passing`] takes it,
-//! [`validating`] is about what it says of a stored one, [`filling`] brings it into the store, [`forgetting`] takes others
-//! out. [`errands`] are what the filter does by itself: background requests, and what is due when the timer fires.
-//! [`desk`] answers operators. What is remembered of an exchange is in [`stream`]. [`search`] finds what
-//! `No-Vary-Search` says is the same.
+//! The request's side: `asking` takes it, `looking` tells what is stored for it and what becomes of it then,
+//! `search` finds it under another query that means the same. The response's side: `passing` takes it,
+//! `validating` is about what it says of a stored one, `filling` brings it into the store, `forgetting` takes others
+//! out. `errands` are what the filter does by itself: background requests, and what is due when the timer fires.
+//! `desk` answers operators. What is remembered of an exchange is in `stream`.
 
 mod asking;
 mod desk;

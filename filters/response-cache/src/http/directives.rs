@@ -69,7 +69,7 @@ impl Scope {
     /// Adds a directive without an argument, or with this list of field names.
     ///
     /// A list that is empty, too long, or has a member that is no field name restricts everything;
-    /// so does one that names a field without which the rest can not be read ([`is_essential`]).
+    /// so does one that names a field without which the rest can not be read (`is_essential`).
     pub fn take(&mut self, list: Option<&[u8]>) {
         let named = list.and_then(field_names);
         *self = match (std::mem::take(self), named) {
