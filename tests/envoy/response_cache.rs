@@ -14,6 +14,7 @@ mod rules;
 mod search;
 mod stale;
 mod untouched;
+mod validation;
 mod warming;
 
 use std::thread;

@@ -175,7 +175,9 @@ pub fn stored(
         let replaced = match &part {
             Ranged::Whole => false,
             Ranged::Partial { content_type, .. } => {
-                content_type.is_some() && name == b"content-type"
+                // Digests of the content are of all of it.
+                matches!(name, b"content-digest" | b"content-md5")
+                    || (content_type.is_some() && name == b"content-type")
             }
             Ranged::Unsatisfiable { .. } => describes_body(name),
         };
@@ -196,6 +198,8 @@ pub fn stored(
         }
         Ranged::Unsatisfiable { content_range } => {
             answer.push(("content-range".into(), content_range));
+            // No cache further out is to keep it for those who ask for other parts.
+            answer.push(("cache-control".into(), b"no-store".to_vec()));
             (416, Vec::new())
         }
     };
@@ -229,7 +233,16 @@ fn ttl(stored: &Stored, now: Nanos) -> i64 {
 fn describes_body(name: &[u8]) -> bool {
     matches!(
         name,
-        b"content-type" | b"content-encoding" | b"content-language" | b"etag" | b"last-modified"
+        b"cache-control"
+            | b"cdn-cache-control"
+            | b"content-digest"
+            | b"content-encoding"
+            | b"content-language"
+            | b"content-md5"
+            | b"content-type"
+            | b"etag"
+            | b"expires"
+            | b"last-modified"
     )
 }
 

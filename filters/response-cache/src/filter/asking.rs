@@ -91,6 +91,10 @@ impl ResponseCache {
         headers.get(MARKER)?;
         let errand = background::errand(&self.secret, &headers, x.now());
         x.remove_header(Map::Request, MARKER);
+        if let Some(errand) = &errand {
+            // The way back is plain; the origin is to see the scheme of the request that was the occasion.
+            x.set_header(Map::Request, "x-forwarded-proto", &errand.scheme);
+        }
         errand
     }
 

@@ -74,6 +74,12 @@ impl ResponseCache {
             Sought::Stored(stored, soft) => {
                 match reuse::decide(request, headers, &stored, now, soft, &rule.terms, heed) {
                     Verdict::Serve => return Look::Serve(stored),
+                    // It wants no request to the origin, so it makes none.
+                    Verdict::ServeStale
+                        if self.background.is_none() && reuse::only_if_cached(request, heed) =>
+                    {
+                        return Look::ServeStale(stored);
+                    }
                     Verdict::ServeStale => match self.refresh(x, asked, rule, &stored) {
                         Refreshing::Already => return Look::ServeStale(stored),
                         Refreshing::ByThis(flight) => Origin {

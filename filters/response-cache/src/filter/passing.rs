@@ -58,7 +58,8 @@ impl ResponseCache {
                 return self.revalidated(stream, x, forwarded, &stale, &headers);
             } else {
                 self.validated(x, &forwarded, Validation::Replaced);
-                if forwarded.asked.request.method == Method::Head && !local() {
+                if forwarded.asked.request.method == Method::Head && stale.status == 200 && !local()
+                {
                     self.learn_from_head(x, &forwarded, &stale, &headers);
                 }
             }

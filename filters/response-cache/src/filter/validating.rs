@@ -3,19 +3,24 @@
 use std::rc::Rc;
 
 use kit::headers::Headers;
-use kit::{Exchange, Flow};
+use kit::{Exchange, Flow, Nanos};
 
 use super::ResponseCache;
 use super::passing::{is_own_fault, refused};
 use super::stream::{Asked, Forwarded, Stream};
-use crate::http::conditional::is_current;
+use crate::http::conditional::{is_current, only_date};
+use crate::http::entity_tag::{Tagged, tagged};
 use crate::http::freshness::Arrival;
 use crate::http::request::{Method, Request};
 use crate::http::response::Response;
 use crate::http::validation::{self, Head};
+use crate::http::vary::{self, Vary};
+use crate::policy::assume::COMPARED;
 use crate::policy::storing::{self};
+use crate::policy::terms::Basis;
 use crate::reply::{self, How};
 use crate::signals::{Decision, Refusal, Validation};
+use crate::store::Entry;
 use crate::store::flights::Landing;
 use crate::store::stored::Stored;
 
@@ -29,7 +34,7 @@ impl ResponseCache {
         stale: &Stored,
         update: &Headers,
     ) -> Flow {
-        if !validation::selects(update, &stale.headers()) {
+        if contradicts(update, &stale.headers()) {
             return self.contradicted(x, &mut forwarded, stale);
         }
         self.validated(x, &forwarded, Validation::NotModified);
@@ -37,6 +42,7 @@ impl ResponseCache {
         let fresh = self.freshen(x, &forwarded.asked, stale, update, arrival);
         let landing = match &fresh {
             Ok(_) => Landing::Stored,
+            Err(refusal) if is_own_fault(&forwarded, stale.status, *refusal) => Landing::Abandoned,
             Err(refusal) => refused(*refusal),
         };
         self.land(x, &mut forwarded.flight, landing);
@@ -48,10 +54,7 @@ impl ResponseCache {
                 if !is_own_fault(&forwarded, stale.status, refusal) && !refusal.is_of_moment() {
                     self.invalidate_key(x, &stale.key);
                 }
-                Rc::new(Stored {
-                    fields: validation::freshened(&stale.headers(), update),
-                    ..stale.clone()
-                })
+                Rc::new(self.freshened_once(stale, update, arrival))
             }
         };
         let asked = &forwarded.asked;
@@ -100,18 +103,59 @@ impl ResponseCache {
     ) -> Result<Rc<Stored>, Refusal> {
         let fresh = self.refreshed(asked, stale, update, arrival)?;
         let others = self.store.entries_of(x.host(), &stale.key);
-        self.put(x, fresh.clone(), arrival.asked)?;
+        self.replace(x, stale, fresh.clone(), &others, arrival.asked)?;
         for other in others {
             let other = &other.stored;
             if other.generation != stale.generation
-                && validation::selects(update, &other.headers())
+                && vary::cluster_of(&other.variant) == vary::cluster_of(&stale.variant)
+                && is_the_very_same(update, &other.headers())
                 && let Ok(again) = self.refreshed(asked, other, update, arrival)
+                && again.variant == other.variant
             {
                 // Whether another variant gets fresher is no matter of this response.
                 let _stored = self.put(x, again, arrival.asked);
             }
         }
         Ok(Rc::new(fresh))
+    }
+
+    /// Stores a response in the place of the one that it was made of, unless that one has another successor already:
+    /// what came while the origin was asked is newer.
+    fn replace(
+        &self,
+        x: &dyn Exchange,
+        stale: &Stored,
+        fresh: Stored,
+        others: &[Entry],
+        asked: Nanos,
+    ) -> Result<(), Refusal> {
+        let has_successor = others.iter().any(|other| {
+            other.stored.generation != stale.generation && other.stored.variant == stale.variant
+        });
+        if has_successor {
+            return Ok(());
+        }
+        let is_moved = fresh.variant != stale.variant;
+        self.put(x, fresh, asked)?;
+        if is_moved {
+            self.forget_entry(x, stale);
+        }
+        Ok(())
+    }
+
+    /// What is stored, with the fields of a 304 that says it is good, for this one answer.
+    fn freshened_once(&self, stale: &Stored, update: &Headers, arrival: Arrival) -> Stored {
+        let mut fields = Headers::from_pairs(validation::freshened(&stale.headers(), update));
+        for name in self.config.hidden() {
+            fields = fields.with(name, None);
+        }
+        let response = Response::read(update, &[]);
+        Stored {
+            fields: fields.as_pairs().to_vec(),
+            received: arrival.received.0,
+            initial_age: response.initial_age(arrival).0,
+            ..stale.clone()
+        }
     }
 
     /// What is stored, with the fields of an answer that says it is good.
@@ -124,7 +168,16 @@ impl ResponseCache {
     ) -> Result<Stored, Refusal> {
         let rule = self.config.rules.get(asked.rule).ok_or(Refusal::Store)?;
         let status = stale.status.to_string();
-        let fields = Headers::from_pairs(validation::freshened(&stale.headers(), update));
+        let mut fields = Headers::from_pairs(validation::freshened(&stale.headers(), update));
+        // A coding on the way made the tag weak, or took it; the origin knows the strong one. What is stored is coded.
+        let kept = stale.headers();
+        match tagged(&kept) {
+            Tagged::With(tag) if tag.weak => fields = fields.with("etag", kept.get("etag")),
+            Tagged::Untagged if kept.get("content-encoding").is_some() => {
+                fields = fields.with("etag", None);
+            }
+            Tagged::With(_) | Tagged::Untagged | Tagged::Unclear => {}
+        }
         let whole = fields.with(":status", Some(status.as_bytes()));
         // Age is of the message that has just come.
         let whole = match update.get("age") {
@@ -135,10 +188,23 @@ impl ResponseCache {
         // Also what a HEAD has said is judged as what a GET would get.
         let request = Request { method: Method::Get, ..asked.request.clone() };
         let leave = storing::judge(&request, &asked.headers, &response, &rule.terms, arrival)?;
+        let Vary::On(names) = &response.vary else { return Err(Refusal::Vary) };
+        if self.is_guarded(asked, names) {
+            return Err(Refusal::Guarded);
+        }
+        let names =
+            if leave.basis == Basis::Assumed { &vary::merged(names, &COMPARED) } else { names };
+        let names_bytes = vary::names_bytes(names);
+        // The origin may say only now what its answers vary on (4.1).
+        let variant = if names_bytes == stale.names {
+            stale.variant.clone()
+        } else {
+            vary::variant_bytes(&asked.cluster, names, &asked.headers, &rule.normal)
+        };
         Ok(Stored {
             body: stale.body.clone(),
-            names: stale.names.clone(),
-            variant: stale.variant.clone(),
+            names: names_bytes,
+            variant,
             // It may have been found by what `No-Vary-Search` says.
             key: stale.key.clone(),
             uri: stale.uri.clone(),
@@ -158,9 +224,11 @@ impl ResponseCache {
         match validation::head(&stale.headers(), size, headers) {
             Head::Freshens => {
                 let arrival = self.arrival(x, forwarded.at);
+                let others = self.store.entries_of(x.host(), &stale.key);
                 let freshened = self.refreshed(&forwarded.asked, stale, headers, arrival);
-                if let Err(refusal) = freshened.and_then(|fresh| self.put(x, fresh, arrival.asked))
-                {
+                let stored = freshened
+                    .and_then(|fresh| self.replace(x, stale, fresh, &others, arrival.asked));
+                if let Err(refusal) = stored {
                     self.meters.refused(x.host(), refusal);
                 }
             }
@@ -173,5 +241,25 @@ impl ResponseCache {
         if forwarded.validating {
             self.meters.validated(x.host(), came);
         }
+    }
+}
+
+/// Whether a 304 is about another version than the one that it was asked about: both have a tag, or else a date of
+/// the last change, and not the same.
+///
+/// Tags are compared weakly: a coding on the way makes strong ones weak, and the origin answers with its own.
+fn contradicts(not_modified: &Headers, stored: &Headers) -> bool {
+    if let (Tagged::With(told), Tagged::With(kept)) = (tagged(not_modified), tagged(stored)) {
+        return !told.is_same(kept);
+    }
+    let changed = |headers: &Headers| only_date(headers, "last-modified");
+    matches!((changed(not_modified), changed(stored)), (Some(told), Some(kept)) if told != kept)
+}
+
+/// Whether a 304 is about this other variant as well: only a strong tag says so (4.3.4).
+fn is_the_very_same(not_modified: &Headers, stored: &Headers) -> bool {
+    match (tagged(not_modified), tagged(stored)) {
+        (Tagged::With(told), Tagged::With(kept)) => told.is_identical(kept),
+        (_, _) => false,
     }
 }
