@@ -185,3 +185,18 @@ fn variants_tags_and_keys_stay_within_the_store() {
     );
     assert!(entries <= 64 && bytes <= 1 << 20, "{entries} entries, {bytes} bytes");
 }
+
+/// The origin is told http, so that what it answers is no answer for https (a redirect to https would be a loop).
+#[test]
+fn a_scheme_in_the_request_line_is_not_the_schemes_of_the_key() {
+    let origin = Origin::start(|request| {
+        let told = request.field("x-forwarded-proto").unwrap_or("nothing").to_owned();
+        Act::response(200, &[("cache-control", "max-age=600")], told)
+    });
+    let gateway = start(&json!({}), &origin);
+    let absolute = Request::new("GET", "https://example.com/").ask(gateway.address());
+    if absolute.status() == 200 {
+        assert_eq!(absolute.text(), "http");
+        assert!(status_of(&gateway.get("/")).contains("hit"), "it is what http would get");
+    }
+}

@@ -115,3 +115,37 @@ fn a_guarded_field_changes_nothing_that_is_stored() {
     origin.play(|_| answer(304, &[("etag", "\"1\"")], ""));
     assert_eq!(gateway.get("/").field("x-told"), Some("made by nobody"));
 }
+
+#[test]
+fn a_304_keeps_the_tags_that_clients_do_not_see() {
+    let origin = Origin::start(|request| match request.field("if-none-match") {
+        Some(_) => Act::response(304, &[("cache-control", "max-age=600"), ("etag", "\"1\"")], ""),
+        None => answer(200, &[("etag", "\"1\""), ("surrogate-key", "news")], "whole"),
+    });
+    let configuration =
+        json!({"hide_tags": true, "operations": {"path": "/weir", "source": "127.0.0.0/8"}});
+    let gateway = Setup::new("response-cache", &configuration, origin.address()).workers(2).start();
+    gateway.get("/");
+    assert!(status_of(&gateway.get("/")).contains("fwd-status=304"));
+    assert!(status_of(&gateway.get("/")).contains("hit"));
+    let purge = Request::new("DELETE", "/weir/entries?tag=news").ask(gateway.address());
+    assert_eq!(purge.status(), 200);
+    assert!(!status_of(&gateway.get("/")).contains("hit"));
+}
+
+/// An error to one request is no word about the others'.
+#[test]
+fn an_error_to_one_validation_ends_nothing() {
+    let origin = Origin::start(|_| answer(200, &[("etag", "\"1\"")], "whole"));
+    let gateway = start(&origin);
+    gateway.get("/");
+    for status in [400, 401, 403, 429, 501] {
+        origin.play(move |_| Act::response(status, &[], "no"));
+        assert_eq!(gateway.get("/").status(), status);
+        origin.play(|request| match request.field("if-none-match") {
+            Some(_) => answer(304, &[("etag", "\"1\"")], ""),
+            None => answer(200, &[], "fetched anew"),
+        });
+        assert_eq!(gateway.get("/").text(), "whole", "after {status}");
+    }
+}

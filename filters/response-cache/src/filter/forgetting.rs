@@ -74,7 +74,9 @@ impl ResponseCache {
         refusal: Refusal,
     ) {
         let Some(stale) = &forwarded.stale else { return };
+        // An error may be about this request alone; these say what every other one would hear.
         let replaced = forwarded.validating
+            && matches!(status, 200..=399 | 404 | 410)
             && !is_own_fault(forwarded, status, refusal)
             && !matches!(refusal, Refusal::LocalReply | Refusal::Store | Refusal::FillMemory)
             && !has_failed(x, status);

@@ -71,6 +71,9 @@ impl ResponseCache {
             Sought::Stored(stored, _) if !rule.normal.accepts(headers, &stored.headers()) => {
                 Origin::for_lack(Decision::VaryMiss)
             }
+            Sought::Stored(stored, _) if !reuse::is_for(request, headers, &stored, &rule.terms) => {
+                Origin::for_lack(Decision::Request)
+            }
             Sought::Stored(stored, soft) => {
                 match reuse::decide(request, headers, &stored, now, soft, &rule.terms, heed) {
                     Verdict::Serve => return Look::Serve(stored),

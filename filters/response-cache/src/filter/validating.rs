@@ -22,6 +22,7 @@ use crate::reply::{self, How};
 use crate::signals::{Decision, Refusal, Validation};
 use crate::store::Entry;
 use crate::store::flights::Landing;
+use crate::store::purges::Standing;
 use crate::store::stored::Stored;
 
 impl ResponseCache {
@@ -107,6 +108,7 @@ impl ResponseCache {
         for other in others {
             let other = &other.stored;
             if other.generation != stale.generation
+                && self.standing(x.host(), other) != Standing::Gone
                 && vary::cluster_of(&other.variant) == vary::cluster_of(&stale.variant)
                 && is_the_very_same(update, &other.headers())
                 && let Ok(again) = self.refreshed(asked, other, update, arrival)
@@ -201,14 +203,19 @@ impl ResponseCache {
         } else {
             vary::variant_bytes(&asked.cluster, names, &asked.headers, &rule.normal)
         };
+        let composed = self.composed(asked, &response, &whole, &leave, arrival)?;
+        // Hidden tags are in no stored field: what the update does not name anew stays.
+        let names_tags = self.config.tag_headers.iter().any(|name| update.get(name).is_some());
+        let tags = if names_tags { composed.tags.clone() } else { stale.tags.clone() };
         Ok(Stored {
+            tags,
             body: stale.body.clone(),
             names: names_bytes,
             variant,
             // It may have been found by what `No-Vary-Search` says.
             key: stale.key.clone(),
             uri: stale.uri.clone(),
-            ..self.composed(asked, &response, &whole, &leave, arrival)?
+            ..composed
         })
     }
 

@@ -25,7 +25,7 @@ pub struct Request {
     pub has_condition: bool,
     /// It states a condition that only the origin may judge: `If-Match`, `If-Unmodified-Since` (RFC 9111, 4.3.2).
     pub origin_condition: bool,
-    /// The scheme as it came; empty if there is none.
+    /// The scheme that the origin is told by `x-forwarded-proto`, else as it came; empty if there is none.
     pub scheme: Vec<u8>,
     /// The authority as it came; empty if there is none.
     pub authority: Vec<u8>,
@@ -72,7 +72,9 @@ impl Request {
         for (name, value) in headers.iter() {
             match name {
                 b":method" => this.method = method(value),
-                b":scheme" => this.scheme = value.to_vec(),
+                b":scheme" if this.scheme.is_empty() => this.scheme = value.to_vec(),
+                // What the origin is told: a client writes any scheme into the request line.
+                b"x-forwarded-proto" if is_web_scheme(value) => this.scheme = value.to_vec(),
                 b":authority" => this.authority = value.to_vec(),
                 b":path" => this.path = value.to_vec(),
                 b"cache-control" => {
@@ -113,6 +115,10 @@ impl Request {
 pub fn is_grpc(content_type: &[u8]) -> bool {
     const GRPC: &[u8] = b"application/grpc";
     content_type.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
+}
+
+fn is_web_scheme(value: &[u8]) -> bool {
+    value.eq_ignore_ascii_case(b"http") || value.eq_ignore_ascii_case(b"https")
 }
 
 /// Methods are case-sensitive (RFC 9110, 9.1).

@@ -153,7 +153,7 @@ pub const fn only_if_cached(request: &Request, heed: Heed) -> bool {
 /// Whether this response may be used for this request at all, by whom it comes from.
 ///
 /// Of a response whose lifetime is not the origin's own nobody has said that it is for everyone.
-fn is_for(request: &Request, headers: &Headers, stored: &Stored, terms: &Terms) -> bool {
+pub fn is_for(request: &Request, headers: &Headers, stored: &Stored, terms: &Terms) -> bool {
     let authorized = !request.authorized || stored.for_authorized;
     let plain = match stored.basis {
         Basis::Stated => true,
