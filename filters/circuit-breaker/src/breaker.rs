@@ -1,17 +1,24 @@
 //! The breaker itself: state and event and now in, state and effects out.
 //!
 //! ```text
-//!            enough failures                 a probe is due and asked for
-//!   Closed ──────────────────▶ Open ───────────────────────────▶ HalfOpen
-//!     ▲                         ▲                                   │  │
-//!     │                         └────────── one probe fails ────────┘  │
-//!     └───────────────────── enough probes succeed ────────────────────┘
+//!              enough failures                a probe is due and asked for
+//!   ┌─ Closed ──────────────────▶ Open ───────────────────────────▶ HalfOpen
+//!   │    ▲                       ▲   ▲                                │   │
+//!   │    │ all traffic is back   │   └──────── probes fail ───────────┘   │
+//!   │    └──────── Recovering ───┘                                        │
+//!   │                  ▲    a relapse                                     │
+//!   │                  └───────────────── enough probes succeed ──────────┘
+//!   │     more failures than
+//!   └─▶ Shedding   the upstream's share is taken again: back to Closed
 //! ```
+//!
+//! Without a ramp, enough successful probes close at once. An operator's hand ([`Held`]) stands above all states.
 //!
 //! [`Breaker::step`] is total: every event is meaningful in every state, an outdated one changes nothing.
 //! An outcome belongs to the state in which its request was admitted: one of a request that was admitted
-//! before the last transition is late, and no evidence of how the upstream does now.
-//! Only a failure opens a breaker, never a success that fills the minimum volume.
+//! before the last transition is late, and no evidence of how the upstream does now. Closed, shedding and recovering
+//! are one in this: they all let clients' requests through.
+//! Only a bad call opens a breaker, never a good one that fills the minimum volume.
 //!
 //! All workers read one clock, each at the start of its callback, so instants of two workers may be a little
 //! out of order: [`CLOCK_SLACK`]. An instant that lies further in the future comes from before the clock jumped
@@ -19,164 +26,52 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+mod ask;
+pub mod backoff;
+mod end;
+mod event;
+mod hand;
+pub mod permits;
+pub mod settings;
+pub mod shedding;
+pub mod window;
+
 use kit::Nanos;
 
-use crate::backoff::MAX_STEPS;
-use crate::permits::{CLOCK_SLACK, Permits};
-use crate::settings::{ProbeMethods, Probing, Settings};
-use crate::window::Window;
-
-/// What a breaker does with requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Lets them through and counts how they end.
-    #[default]
-    Closed,
-    /// Rejects them.
-    Open,
-    /// Lets a few through as probes, rejects the others.
-    HalfOpen,
-}
-
-/// What happens to a breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Event {
-    /// A request wants to pass; `is_safe` if it can be repeated without harm.
-    Ask {
-        /// Whether its method is safe.
-        is_safe: bool,
-    },
-    /// The upstream answered it well.
-    Success(Ticket),
-    /// The upstream failed; `luck` decides on the jitter if this opens the breaker.
-    Failure {
-        /// Of which request.
-        ticket: Ticket,
-        /// Any number.
-        luck: u64,
-    },
-    /// It ended without saying anything about the upstream.
-    Nothing(Ticket),
-}
-
-/// What an admitted request holds until it ends.
-///
-/// One that passes because every breaker is closed, its own unread, has a ticket of that instant and no permit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Ticket {
-    /// When it was admitted.
-    pub admitted_at: Nanos,
-    /// The permit, if it is a probe.
-    pub permit: Option<u32>,
-}
-
-/// What a breaker says of a request that asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Decision {
-    /// It may pass, with this ticket.
-    Admit(Ticket),
-    /// It may pass as a probe, with this ticket.
-    Probe(Ticket),
-    /// It may not; a client that comes back after `retry_in` may find it different.
-    Reject {
-        /// Why.
-        reason: Refusal,
-        /// Time to the next probe, as far as is known; may be zero.
-        retry_in: Nanos,
-    },
-}
-
-/// Why a request was rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// The breaker is open.
-    Open,
-    /// It is half-open and its probes are out.
-    Probing,
-    /// A probe is due, but this request may not be one.
-    Unsafe,
-}
-
-/// A change of state, for logs and metrics: told to the worker whose change it was, once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Transition {
-    /// Before.
-    pub from: State,
-    /// After.
-    pub to: State,
-    /// Why.
-    pub cause: Cause,
-}
-
-/// Why a breaker changed its state, with the numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// Failures in a row.
-    Consecutive {
-        /// How many.
-        n_failed: u32,
-        /// Open for.
-        retry_in: Nanos,
-    },
-    /// Failures among the requests of the window.
-    Ratio {
-        /// How many failed.
-        n_failed: u32,
-        /// Of how many.
-        n_ended: u32,
-        /// Open for.
-        retry_in: Nanos,
-    },
-    /// A probe failed.
-    ProbeFailed {
-        /// Openings since it last recovered for good, this one counted.
-        n_opens: u8,
-        /// Open for.
-        retry_in: Nanos,
-    },
-    /// The open time was over and a probe came.
-    ProbeDue {
-        /// How long it was open.
-        open_for: Nanos,
-    },
-    /// Enough probes succeeded.
-    Recovered {
-        /// How many.
-        n_successes: u16,
-    },
-}
-
-/// What a step did besides changing the state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Effects {
-    /// The answer to [`Event::Ask`]; none for other events.
-    pub decision: Option<Decision>,
-    /// The change of state, if there was one.
-    pub transition: Option<Transition>,
-    /// Whether an outcome came too late to be evidence.
-    pub is_late: bool,
-}
+pub use event::{
+    Asker, Cause, Control, Decision, Effects, Event, Held, Refusal, State, Ticket, Transition,
+};
+pub use hand::MAX_HOLD;
+use permits::{CLOCK_SLACK, Permits};
+use settings::Settings;
+use window::{Span, Tally, Window};
 
 /// One breaker. The default is closed and has seen nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Breaker {
-    /// What it does with requests.
+    /// What it does with requests, unless it is held.
     pub state: State,
     /// When this state began.
     pub since: Nanos,
+    /// Requests that were admitted before this are no evidence.
+    pub evidence_from: Nanos,
     /// How long the last opening lasts, or lasted.
     pub open_for: Nanos,
     /// Openings not yet undone by success: the next one's step of back-off.
     pub n_opens: u8,
-    /// Failures since the last success; closed only.
+    /// Failures since the last success; while clients' requests pass.
     pub n_consecutive: u32,
     /// Probes that succeeded; half-open only.
     pub n_successes: u16,
-    /// Half-open: when a probe last went or came back. Closed: when a step of back-off was last undone.
+    /// Probes that failed; half-open only.
+    pub n_failures: u16,
+    /// Half-open: when a probe last went or came back. Else: when a step of back-off was last undone.
     pub marked_at: Nanos,
+    /// The operator's hand on it.
+    pub held: Option<Held>,
     /// The probes that are out; they count in every state until they end or run out.
     pub permits: Permits,
-    /// How requests ended lately; closed only.
+    /// How requests ended lately; while clients' requests pass.
     pub window: Window,
 }
 
@@ -187,15 +82,45 @@ impl Breaker {
     #[must_use]
     pub fn step(self, settings: &Settings, event: Event, now: Nanos) -> (Self, Effects) {
         let mut next = self.after_jump(now);
-        let effects = match event {
-            Event::Ask { is_safe } => next.ask(settings, is_safe, now),
-            Event::Success(ticket) => next.end(ticket, now, |next| next.succeed(settings, now)),
-            Event::Failure { ticket, luck } => {
-                next.end(ticket, now, |next| next.fail(settings, now, luck))
-            }
-            Event::Nothing(ticket) => next.end(ticket, now, |_| None),
+        let settled = next.settle(settings, now);
+        let mut effects = Effects {
+            is_advice: next.control() == Some(Control::MetricsOnly),
+            ..Effects::default()
         };
+        let cause = match event {
+            Event::Ask { asker, luck } => {
+                let (decision, cause) = next.ask(settings, asker, luck, now);
+                effects.decision = Some(decision);
+                cause
+            }
+            Event::Success { .. } | Event::Failure { .. } | Event::Nothing(_) => {
+                let ended = next.end(settings, event, now);
+                effects.is_late = ended.is_none();
+                ended.flatten()
+            }
+            Event::Look => None,
+            Event::Hold(held) => next.hold(held, now),
+            Event::Reset => next.reset(now),
+        };
+        let (from, to) = (self.shown(), next.shown());
+        if from != to {
+            effects.transition = cause.or(settled).map(|cause| Transition { from, to, cause });
+        }
         (next, effects)
+    }
+
+    /// What requests meet: the state, or what the operator's hand makes of it.
+    pub fn shown(&self) -> State {
+        match self.control() {
+            Some(Control::ForceOpen) => State::Open,
+            Some(Control::ForceClosed | Control::Disable) => State::Closed,
+            Some(Control::MetricsOnly) | None => self.state,
+        }
+    }
+
+    /// Whether a request has to ask: in every other case it is admitted.
+    pub fn is_out(&self) -> bool {
+        self.state != State::Closed || self.control() == Some(Control::ForceOpen)
     }
 
     /// When the next probe is due; meaningful while open.
@@ -203,164 +128,73 @@ impl Breaker {
         self.since.saturating_add(self.open_for)
     }
 
+    /// How requests ended lately.
+    pub fn tally(&self, settings: &Settings, now: Nanos) -> Tally {
+        self.window.tally(settings.window, now)
+    }
+
+    fn control(&self) -> Option<Control> {
+        self.held.map(|held| held.control)
+    }
+
     /// A state that begins in the future begins now: the clock jumped back.
     fn after_jump(mut self, now: Nanos) -> Self {
         let latest = now.saturating_add(CLOCK_SLACK);
-        if self.since > latest {
-            self.since = now;
-        }
-        if self.marked_at > latest {
-            self.marked_at = now;
+        for instant in [&mut self.since, &mut self.evidence_from, &mut self.marked_at] {
+            if *instant > latest {
+                *instant = now;
+            }
         }
         self
     }
 
-    fn ask(&mut self, settings: &Settings, is_safe: bool, now: Nanos) -> Effects {
-        match self.state {
-            State::Closed => decided(Decision::Admit(self.ticket(None, now)), None),
-            State::Open if now < self.retry_at() => {
-                decided(reject(Refusal::Open, self.retry_at().saturating_sub(now)), None)
+    /// Ends what time has ended.
+    fn settle(&mut self, settings: &Settings, now: Nanos) -> Option<Cause> {
+        let released = self.let_go_when_over(now);
+        let elapsed = now.saturating_sub(self.since);
+        let ended = match self.state {
+            State::Recovering => {
+                let is_over = settings.ramp.as_ref().is_none_or(|ramp| elapsed >= ramp.time);
+                is_over.then_some(Cause::Returned)
             }
-            State::Open if !self.may_probe(settings, is_safe, self.retry_at(), now) => {
-                decided(reject(Refusal::Unsafe, Nanos::ZERO), None)
-            }
-            State::Open => {
-                let cause = Cause::ProbeDue { open_for: now.saturating_sub(self.since) };
-                let transition = self.change(State::HalfOpen, cause, now);
-                decided(self.probe(settings, now), Some(transition))
-            }
-            State::HalfOpen if !self.may_probe(settings, is_safe, self.marked_at, now) => {
-                decided(reject(Refusal::Unsafe, Nanos::ZERO), None)
-            }
-            State::HalfOpen => decided(self.probe(settings, now), None),
-        }
-    }
-
-    fn may_probe(&self, settings: &Settings, is_safe: bool, due_at: Nanos, now: Nanos) -> bool {
-        is_safe
-            || match settings.probes.methods {
-                ProbeMethods::Any => true,
-                ProbeMethods::SafeOnly => false,
-                ProbeMethods::SafeFirst => {
-                    self.n_successes > 0 || now >= due_at.saturating_add(settings.open.base)
-                }
-            }
-    }
-
-    fn probe(&mut self, settings: &Settings, now: Nanos) -> Decision {
-        let Probing { at_once, lease, .. } = settings.probes;
-        // The lease runs from the instant on the ticket, also on a worker that is behind.
-        let at = now.max(self.since);
-        match self.permits.take(at_once, lease, at) {
-            Some(permit) => {
-                self.marked_at = at;
-                Decision::Probe(self.ticket(Some(permit), at))
-            }
-            None => reject(Refusal::Probing, Nanos::ZERO),
-        }
-    }
-
-    /// A ticket of this state, also if the asking worker's `now` is older than the state.
-    fn ticket(&self, permit: Option<u32>, now: Nanos) -> Ticket {
-        Ticket { admitted_at: now.max(self.since), permit }
-    }
-
-    /// A request ended; `judge` hears of it only if it tells of the state that is.
-    fn end(
-        &mut self,
-        ticket: Ticket,
-        now: Nanos,
-        judge: impl FnOnce(&mut Self) -> Option<Transition>,
-    ) -> Effects {
-        if let Some(permit) = ticket.permit {
-            self.permits.put_back(permit);
-        }
-        let is_of_this_state = match self.state {
-            State::Closed => ticket.permit.is_none(),
-            State::Open => false,
-            State::HalfOpen => ticket.permit.is_some(),
+            State::Shedding => self.is_relieved(settings, now).then_some(Cause::Relieved),
+            State::Closed | State::HalfOpen | State::Open => None,
         };
-        // A ticket from the future is one from before the clock jumped back: it tells nothing.
-        let latest = now.saturating_add(CLOCK_SLACK);
-        if !is_of_this_state || ticket.admitted_at < self.since || ticket.admitted_at > latest {
-            return Effects { is_late: true, ..Effects::default() };
+        if ended.is_some() {
+            self.pass_to(State::Closed, now);
         }
-        if self.state == State::HalfOpen {
-            self.marked_at = now;
-        }
-        Effects { transition: judge(self), ..Effects::default() }
+        ended.or(released)
     }
 
-    fn succeed(&mut self, settings: &Settings, now: Nanos) -> Option<Transition> {
-        if self.state == State::HalfOpen {
-            self.n_successes = self.n_successes.saturating_add(1);
-            let cause = Cause::Recovered { n_successes: self.n_successes };
-            return (self.n_successes >= settings.probes.n_successes)
-                .then(|| self.change(State::Closed, cause, now));
-        }
-        self.n_consecutive = 0;
-        if settings.ratio.is_some() {
-            self.window.record(settings.window, now, false);
-        }
-        self.calm_down(settings, now);
-        None
+    /// Whether nothing has to be shed any more; looked at only once the state has lasted for a bucket of the window,
+    /// so that it does not come and go with every request.
+    fn is_relieved(&self, settings: &Settings, now: Nanos) -> bool {
+        let (Some(shedding), Span::Time(length)) = (settings.shedding, settings.window) else {
+            return true;
+        };
+        let bucket = length.checked_div(10).unwrap_or(length);
+        now >= self.since.saturating_add(bucket)
+            && shedding.share(&self.tally(settings, now)).as_ppm() == 0
     }
 
-    /// Undoes one step of back-off when the upstream has done well for as long as that step was.
-    fn calm_down(&mut self, settings: &Settings, now: Nanos) {
-        let Some(fewer) = self.n_opens.checked_sub(1) else { return };
-        if now >= self.marked_at.saturating_add(settings.open.plain(fewer)) {
-            self.n_opens = fewer;
-            self.marked_at = now;
-        }
-    }
-
-    fn fail(&mut self, settings: &Settings, now: Nanos, luck: u64) -> Option<Transition> {
-        let retry_in = settings.open.lucky(self.n_opens, luck);
-        if self.state == State::HalfOpen {
-            let n_opens = self.n_opens.saturating_add(1);
-            return Some(self.open(Cause::ProbeFailed { n_opens, retry_in }, retry_in, now));
-        }
-        self.n_consecutive = self.n_consecutive.saturating_add(1);
-        let n_failed = self.n_consecutive;
-        if settings.consecutive.is_some_and(|threshold| n_failed >= threshold) {
-            return Some(self.open(Cause::Consecutive { n_failed, retry_in }, retry_in, now));
-        }
-        let trip = settings.ratio?;
-        self.window.record(settings.window, now, true);
-        let tally = self.window.tally(settings.window, now);
-        let (n_failed, n_ended) = (tally.n_failed, tally.n_ended);
-        let reached = trip.threshold.is_reached_by(u64::from(n_failed), u64::from(n_ended));
-        (n_ended >= trip.min_requests && reached)
-            .then(|| self.open(Cause::Ratio { n_failed, n_ended, retry_in }, retry_in, now))
-    }
-
-    fn open(&mut self, cause: Cause, retry_in: Nanos, now: Nanos) -> Transition {
-        self.n_opens = self.n_opens.saturating_add(1).min(MAX_STEPS);
-        self.open_for = retry_in;
-        self.change(State::Open, cause, now)
+    /// Enters a state in which the same evidence goes on counting.
+    const fn pass_to(&mut self, to: State, now: Nanos) {
+        self.state = to;
+        self.since = now;
     }
 
     /// Enters a state; what only the old one needed is forgotten.
-    fn change(&mut self, to: State, cause: Cause, now: Nanos) -> Transition {
-        let from = self.state;
+    fn change(&mut self, to: State, now: Nanos) {
         *self = Self {
             state: to,
             since: now,
+            evidence_from: now,
             open_for: self.open_for,
             n_opens: self.n_opens,
             marked_at: now,
+            held: self.held,
             permits: self.permits,
             ..Self::default()
         };
-        Transition { from, to, cause }
     }
-}
-
-const fn reject(reason: Refusal, retry_in: Nanos) -> Decision {
-    Decision::Reject { reason, retry_in }
-}
-
-fn decided(decision: Decision, transition: Option<Transition>) -> Effects {
-    Effects { decision: Some(decision), transition, is_late: false }
 }

@@ -2,9 +2,14 @@
 
 use std::fmt;
 
-use crate::config::{Config, DEFAULT_FAILURE_STATUS, DEFAULT_JITTER, DEFAULT_LEASE};
-use crate::config::{DEFAULT_MAX_BREAKERS, DEFAULT_STATUS, OnFailure, Per, Rule};
-use crate::settings::ProbeMethods;
+use crate::breaker::settings::{ProbeMethods, Settings};
+use crate::breaker::window::Span;
+use crate::config::bounds::{
+    DEFAULT_FAILURE_STATUS, DEFAULT_FAILURES, DEFAULT_JITTER, DEFAULT_LEASE, DEFAULT_MAX_BREAKERS,
+    DEFAULT_STATUS,
+};
+use crate::config::{Config, OnFailure, Per, Rule};
+use crate::evidence::GrpcStatuses;
 
 impl Config {
     /// A line for each rule, then those for what concerns all of them.
@@ -27,49 +32,88 @@ impl fmt::Display for Rule {
         let scope = match self.per {
             Per::Cluster => "a breaker per cluster",
             Per::Route => "a breaker per route",
+            Per::VirtualHost => "a breaker per virtual host",
             Per::Rule => "one breaker",
+            Per::Key => "a breaker per key",
         };
-        write!(f, "rule {}, for {}: {scope} opens after ", self.name, self.matcher)?;
-        let settings = &self.settings;
-        if let Some(n) = settings.consecutive {
-            write!(f, "{n} failures in a row")?;
+        write!(f, "rule {}, for {}: {scope}", self.name, self.matcher)?;
+        if self.per == Per::Key {
+            write!(f, " ({})", self.key.describe())?;
         }
-        if settings.consecutive.is_some() && settings.ratio.is_some() {
-            f.write_str(" or ")?;
+        if self.is_shadow {
+            f.write_str(", which only says what it would do,")?;
         }
-        if let Some(trip) = settings.ratio {
-            write!(
-                f,
-                "{} failures of at least {} requests in ",
-                trip.threshold, trip.min_requests
-            )?;
-            write!(f, "{}", settings.window)?;
+        self.settings.fmt_trips(f)?;
+        self.settings.fmt_shedding(f)?;
+        self.fmt_details(f)
+    }
+}
+
+impl Settings {
+    fn opens(&self) -> bool {
+        self.consecutive.is_some() || self.ratio.is_some() || self.slow.is_some()
+    }
+
+    fn fmt_trips(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.opens() {
+            return Ok(());
         }
-        let (open, probes) = (settings.open, settings.probes);
-        write!(f, ", for {} up to {}", open.base, open.max)?;
+        let window = match self.window {
+            Span::Time(length) => length.to_string(),
+            Span::Count(n) => format!("the last {n}"),
+        };
+        let mut trips = Vec::new();
+        trips.extend(self.consecutive.map(|n| format!("{n} failures in a row")));
+        trips.extend(self.ratio.map(|trip| {
+            let (threshold, n) = (trip.threshold, trip.min_requests);
+            format!("{threshold} failures of at least {n} requests in {window}")
+        }));
+        trips.extend(self.slow.map(|slow| {
+            let (threshold, n) = (slow.trip.threshold, slow.trip.min_requests);
+            let than = slow.duration;
+            format!("{threshold} answers later than {than} of at least {n} requests in {window}")
+        }));
+        let (open, probes) = (self.open, self.probes);
+        write!(f, " opens after {}, for {} up to {}", trips.join(" or "), open.base, open.max)?;
         if open.jitter != DEFAULT_JITTER {
             write!(f, ", jitter {}", open.jitter)?;
         }
-        write!(f, "; closes after ")?;
-        write!(f, "{} successful probes, {} at a time", probes.n_successes, probes.at_once)?;
-        self.fmt_details(f)
+        write!(f, "; closes after {} successful probes", probes.n_successes)?;
+        if probes.n_failures != DEFAULT_FAILURES {
+            write!(f, " unless {} fail", probes.n_failures)?;
+        }
+        write!(f, ", {} at a time", probes.at_once)?;
+        match probes.methods {
+            ProbeMethods::SafeFirst => {}
+            ProbeMethods::SafeOnly => f.write_str(", of safe methods only")?,
+            ProbeMethods::Any => f.write_str(", of any method")?,
+            ProbeMethods::Own => f.write_str(", its own")?,
+        }
+        if probes.lease != DEFAULT_LEASE {
+            write!(f, ", each out for at most {}", probes.lease)?;
+        }
+        let Some(ramp) = &self.ramp else { return Ok(()) };
+        let shares: Vec<String> = ramp.shares.iter().map(ToString::to_string).collect();
+        write!(f, ", then lets {} through in {}", shares.join(", "), ramp.time)
+    }
+
+    fn fmt_shedding(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(shedding) = self.shedding else { return Ok(()) };
+        write!(f, "{}", if self.opens() { "; sheds" } else { " sheds" })?;
+        let (whole, part) = (shedding.headroom / 1_000, shedding.headroom % 1_000 / 10);
+        write!(f, " up to {} of the requests beyond {whole}.{part:02} times", shedding.max_share)?;
+        f.write_str(" what was accepted")
     }
 }
 
 impl Rule {
     /// The finer settings, where they are not the defaults.
     fn fmt_details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let probes = self.settings.probes;
-        match probes.methods {
-            ProbeMethods::SafeFirst => {}
-            ProbeMethods::SafeOnly => f.write_str(", of safe methods only")?,
-            ProbeMethods::Any => f.write_str(", of any method")?,
-        }
-        if probes.lease != DEFAULT_LEASE {
-            write!(f, ", each out for at most {}", probes.lease)?;
-        }
         if self.failure_status != DEFAULT_FAILURE_STATUS.into_iter().collect() {
             write!(f, "; failures are {}", self.failure_status)?;
+        }
+        if self.failure_grpc_status != GrpcStatuses::default() {
+            write!(f, "; gRPC failures are {}", self.failure_grpc_status)?;
         }
         if self.status != DEFAULT_STATUS {
             write!(f, "; rejects with {}", self.status)?;

@@ -5,6 +5,7 @@
 //! came from the upstream and went to the client whole, and of no other; then the status decides.
 //! (Measured on Envoy 1.40: a connection cut in the body, a timeout there and a client that leaves there
 //! all replace the details, though the status stays 200.)
+//! A gRPC call says how it ended by its own status, in the trailers, or in the headers if it has nothing else to say.
 //! Otherwise the flags decide: a client that left proves nothing, a failed connect, a reset or a timeout is
 //! the upstream's whatever status Envoy made of it, and what is left was answered by Envoy or another filter.
 //!
@@ -16,7 +17,12 @@
 //! One timeout proves nothing: that of an answer which had begun. Envoy's clock also runs while a client does not
 //! read, and ends both alike, so a few clients that read slowly would open the breaker for all.
 
+mod grpc;
+
+use kit::Nanos;
 use kit::status::Statuses;
+
+pub use grpc::GrpcStatuses;
 
 /// What the end of an exchange says of the upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,25 +85,38 @@ pub const CACHE_CONFIRMED: &str = "weir_cache_revalidated";
 /// The statuses that a cache may hide: RFC 5861, section 4.
 const HIDDEN_BY_CACHE: [u16; 4] = [500, 502, 503, 504];
 
+/// What counts as a failure.
+#[derive(Debug, Clone, Copy)]
+pub struct Failures<'a> {
+    /// These statuses.
+    pub status: &'a Statuses,
+    /// These gRPC statuses.
+    pub grpc: &'a GrpcStatuses,
+}
+
 /// How an exchange ended, asked for piece by piece: each costs a host call.
 pub trait Ending {
     /// Whether Envoy's response-code details are these.
     fn has_details(&self, details: &[u8]) -> bool;
     /// The status that was sent; zero if none was.
     fn status(&self) -> u64;
+    /// The gRPC status of the upstream's answer; none if it is no gRPC.
+    fn grpc_status(&self) -> Option<u32>;
     /// Envoy's response flags.
     fn flags(&self) -> u64;
     /// Whether the upstream's answer had begun to go to the client; asked only of one that timed out.
     fn has_begun(&self) -> bool;
 }
 
-/// What this ending says, if these statuses are failures.
+/// What this ending says, if these are failures.
 ///
-/// **Cost**: reads the details, then either the status or the flags.
-pub fn judge(ending: &impl Ending, failure_status: &Statuses) -> Evidence {
+/// **Cost**: reads the details, then either the status and looks for a gRPC status, or the flags.
+pub fn judge(ending: &impl Ending, failures: Failures<'_>) -> Evidence {
     if ending.has_details(VIA_UPSTREAM) {
         let status = u16::try_from(ending.status()).unwrap_or(0);
-        return if failure_status.contains(status) { Evidence::Failure } else { Evidence::Success };
+        let has_failed = failures.status.contains(status)
+            || ending.grpc_status().is_some_and(|status| failures.grpc.contains(status));
+        return if has_failed { Evidence::Failure } else { Evidence::Success };
     }
     if ending.has_details(CACHE_CONFIRMED.as_bytes()) {
         return Evidence::Success;
@@ -107,7 +126,7 @@ pub fn judge(ending: &impl Ending, failure_status: &Statuses) -> Evidence {
         flags if has_hidden && flags & (UPSTREAM_FAILED | TIMED_OUT) != 0 => Evidence::Failure,
         // The upstream answered, and which of these it was nobody knows any more.
         _ if has_hidden
-            && HIDDEN_BY_CACHE.iter().any(|status| failure_status.contains(*status)) =>
+            && HIDDEN_BY_CACHE.iter().any(|status| failures.status.contains(*status)) =>
         {
             Evidence::Failure
         }
@@ -116,4 +135,26 @@ pub fn judge(ending: &impl Ending, failure_status: &Statuses) -> Evidence {
         flags if flags & TIMED_OUT != 0 && !ending.has_begun() => Evidence::Failure,
         _ => Evidence::Nothing,
     }
+}
+
+/// How long the upstream took to begin its answer, as Envoy's header `x-envoy-upstream-service-time` says it.
+///
+/// It neither counts how fast the client sends nor how fast it reads, so that no client can make an upstream slow.
+/// **Source**: Envoy, HTTP header manipulation, "x-envoy-upstream-service-time".
+pub fn service_time(millis: &[u8]) -> Option<Nanos> {
+    let text = std::str::from_utf8(millis).ok()?;
+    text.trim().parse().ok().map(Nanos::from_millis)
+}
+
+/// How long an upstream asks to be left alone: `Retry-After` in seconds; a date needs the wall clock.
+///
+/// **Source**: RFC 9110, section 10.2.3.
+pub fn retry_after(value: &[u8], wall: impl FnOnce() -> Nanos) -> Option<Nanos> {
+    let text = std::str::from_utf8(value).ok()?.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Nanos::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    let since = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Nanos::from_secs(since.as_secs()).saturating_sub(wall()))
 }

@@ -6,15 +6,16 @@ use kit::callbacks::{Callback, Callbacks};
 use kit::config::Fields;
 use kit::exchange::{Attribute, Map};
 use kit::filter::{Filter, Flow};
+use kit::key::KeyOutcome;
 use kit::meter::Counter;
 use kit::shared::UpdateError;
 use kit::throttle::Throttle;
 use kit::{Exchange, Host, Nanos};
 
 use crate::answer;
-use crate::breaker::{Decision, Event, Ticket, Transition};
+use crate::breaker::{Decision, Event, Refusal, Ticket, Transition};
 use crate::config::{Config, OnFailure, Per, Rule};
-use crate::evidence::{Ending, Evidence, judge};
+use crate::evidence::{self, Ending, Evidence, Failures, judge};
 use crate::policy::{Breakers, Stepped};
 use crate::report;
 use crate::signals::{self, Bypass, Degraded, Ended, Word};
@@ -34,13 +35,19 @@ pub struct CircuitBreaker {
     evicted_logged_at: Throttle,
 }
 
+/// How many breakers a worker looks at with each tick: 256 gets are half a millisecond.
+const LOOKS_PER_TICK: usize = 256;
+
 /// What an exchange holds: its breaker and the ticket, from its admission to its end.
 #[derive(Debug, Default)]
 pub struct Stream(Option<(Rc<Unit>, Ticket)>);
 
 impl Filter for CircuitBreaker {
     const NAME: &'static str = signals::NAME;
-    const CALLBACKS: Callbacks = Callbacks::of(&[Callback::RequestHeaders, Callback::Log]);
+    const CALLBACKS: Callbacks =
+        Callbacks::of(&[Callback::RequestHeaders, Callback::Log, Callback::Tick]);
+    /// Ends ramps and holds that no request ends, and shows how many requests fail.
+    const TICK: Option<Nanos> = Some(Nanos::SECOND);
     const ROUTINE: &'static [&'static str] = &[Word::Admit.as_note()];
 
     type Config = Config;
@@ -89,16 +96,26 @@ impl Filter for CircuitBreaker {
         }
         let asked =
             self.breakers.ask(host, unit.place, &rule.settings, || end && is_safe(x), x.now());
+        let is_advice = rule.is_shadow || asked.is_ok_and(|done| done.effects.is_advice);
         match self.done(host, rule, &unit, asked) {
             Ok(Some(Decision::Admit(ticket))) => admit(stream, x, unit, Word::Admit, ticket),
             Ok(Some(Decision::Probe(ticket))) => admit(stream, x, unit, Word::Probe, ticket),
+            Ok(Some(Decision::Reject { .. })) if is_advice => {
+                // Its end will say nothing: the breaker does not count on it.
+                tell(x, &unit, Word::Shadow);
+                Flow::Continue
+            }
             Ok(Some(Decision::Reject { reason, retry_in })) => {
-                reject(x, rule, &unit, signals::refusal(reason), retry_in)
+                tell(x, &unit, if reason == Refusal::Shed { Word::Shed } else { Word::Reject });
+                reject(rule, signals::refusal(reason), retry_in)
             }
             Ok(None) | Err(_) => match self.config.on_failure {
                 // It is no probe and was not let through by a closed breaker: its end will say nothing.
                 OnFailure::Admit => Flow::Continue,
-                OnFailure::Deny => reject(x, rule, &unit, signals::UNKNOWN, Nanos::ZERO),
+                OnFailure::Deny => {
+                    tell(x, &unit, Word::Reject);
+                    reject(rule, signals::UNKNOWN, Nanos::ZERO)
+                }
             },
         }
     }
@@ -106,12 +123,21 @@ impl Filter for CircuitBreaker {
     fn on_log(&self, stream: &mut Stream, x: &dyn Exchange) {
         let Some((unit, ticket)) = stream.0.take() else { return };
         let Some(rule) = self.config.rules.get(unit.rule_idx) else { return };
-        let (host, evidence) = (x.host(), judge(&LogView(x), &rule.failure_status));
+        let host = x.host();
+        let failures = Failures { status: &rule.failure_status, grpc: &rule.failure_grpc_status };
+        let evidence = judge(&LogView(x), failures);
+        if evidence == Evidence::Nothing && ticket.permit.is_none() {
+            return unit.count_end(host, Ended::Ignored);
+        }
+        let is_slow = evidence != Evidence::Nothing && is_slow(rule, x, evidence);
+        if is_slow {
+            unit.count_slow(host);
+        }
         let (event, ended) = match evidence {
-            Evidence::Success => (Event::Success(ticket), Ended::Success),
-            Evidence::Failure => (Event::Failure { ticket, luck: host.random() }, Ended::Failure),
-            Evidence::Nothing if ticket.permit.is_none() => {
-                return unit.count_end(host, Ended::Ignored);
+            Evidence::Success => (Event::Success { ticket, is_slow }, Ended::Success),
+            Evidence::Failure => {
+                let (luck, come_back) = (host.random(), come_back(rule, x));
+                (Event::Failure { ticket, is_slow, luck, come_back }, Ended::Failure)
             }
             Evidence::Nothing => (Event::Nothing(ticket), Ended::Ignored),
         };
@@ -121,20 +147,39 @@ impl Filter for CircuitBreaker {
         let _ = self.done(host, rule, &unit, stepped);
         unit.count_end(host, if is_late { Ended::Late } else { ended });
     }
+
+    fn on_tick(&self, host: &dyn Host) {
+        for unit in self.units.next_ones(LOOKS_PER_TICK) {
+            let Some(rule) = self.config.rules.get(unit.rule_idx) else { continue };
+            let Some(breaker) = self.breakers.find(host, unit.place) else { continue };
+            let now = host.now();
+            let (next, _) = breaker.step(&rule.settings, Event::Look, now);
+            if next != breaker {
+                let looked = self.breakers.step(host, unit.place, &rule.settings, Event::Look, now);
+                // One that failed is looked at again with the next tick.
+                let _ = self.done(host, rule, &unit, looked);
+            }
+            unit.show_failures(host, &next.tally(&rule.settings, now));
+        }
+    }
 }
 
 impl CircuitBreaker {
     /// The breaker for this request; none if it has nothing of what tells the breakers of the rule apart.
     fn unit(&self, x: &dyn Exchange, rule_idx: usize, rule: &Rule) -> Option<Rc<Unit>> {
+        let meet = |scope: &[u8]| self.units.meet(x.host(), &self.breakers, rule_idx, rule, scope);
         let scope = match rule.per {
             Per::Cluster => x.attribute(Attribute::Cluster),
             Per::Route => x.attribute(Attribute::RouteName),
-            Per::Rule => {
-                return Some(self.units.meet(x.host(), &self.breakers, rule_idx, rule, b""));
+            Per::VirtualHost => x.attribute(Attribute::VirtualHost),
+            Per::Rule => return Some(meet(b"")),
+            Per::Key => {
+                let mut key = Vec::new();
+                let is_whole = rule.key.build(x, &mut key) == KeyOutcome::Key;
+                return is_whole.then(|| meet(&key));
             }
         };
-        let scope = scope.filter(|scope| !scope.is_empty())?;
-        Some(self.units.meet(x.host(), &self.breakers, rule_idx, rule, &scope))
+        scope.filter(|scope| !scope.is_empty()).map(|scope| meet(&scope))
     }
 
     /// Tells what a step did; gives the decision.
@@ -196,22 +241,43 @@ fn admit(
     word: Word,
     ticket: Ticket,
 ) -> Flow {
-    x.note(signals::NAME, word.as_note());
-    unit.count(x.host(), word);
+    tell(x, &unit, word);
     stream.0 = Some((unit, ticket));
     Flow::Continue
 }
 
-fn reject(
-    x: &dyn Exchange,
-    rule: &Rule,
-    unit: &Unit,
-    reason: &'static str,
-    retry_in: Nanos,
-) -> Flow {
-    x.note(signals::NAME, Word::Reject.as_note());
-    unit.count(x.host(), Word::Reject);
+/// Says what became of a request, to whoever logs and counts.
+fn tell(x: &dyn Exchange, unit: &Unit, word: Word) {
+    x.note(signals::NAME, word.as_note());
+    unit.count(x.host(), word);
+}
+
+fn reject(rule: &Rule, reason: &'static str, retry_in: Nanos) -> Flow {
     answer::rejection(&rule.name, reason, rule.status, retry_in).into_flow()
+}
+
+/// Whether the upstream began its answer late; one that timed out did.
+///
+/// **Cost**: one header, for rules that ask for it.
+fn is_slow(rule: &Rule, x: &dyn Exchange, evidence: Evidence) -> bool {
+    let Some(slow) = rule.settings.slow else { return false };
+    match x.header(Map::Response, "x-envoy-upstream-service-time") {
+        Some(millis) => evidence::service_time(&millis).is_some_and(|took| took > slow.duration),
+        None => {
+            evidence == Evidence::Failure
+                && x.number(Attribute::Duration).is_some_and(|nanos| Nanos(nanos) > slow.duration)
+        }
+    }
+}
+
+/// How long the failed upstream asks to be left alone; zero if it says nothing.
+fn come_back(rule: &Rule, x: &dyn Exchange) -> Nanos {
+    if !rule.heeds_retry_after {
+        return Nanos::ZERO;
+    }
+    let value = x.header(Map::Response, "retry-after");
+    let asked = value.and_then(|value| evidence::retry_after(&value, || x.host().wall()));
+    asked.unwrap_or(Nanos::ZERO)
 }
 
 /// Whether the request's method is safe: RFC 9110, 9.2.1; `TRACE` never reaches an upstream by itself.
@@ -239,8 +305,15 @@ impl Ending for LogView<'_> {
         self.0.number(Attribute::ResponseCode).unwrap_or(0)
     }
 
+    /// In the trailers, or in the headers of an answer that has nothing else.
+    fn grpc_status(&self) -> Option<u32> {
+        let found = |map| self.0.header(map, "grpc-status");
+        let status = found(Map::Trailers).or_else(|| found(Map::Response))?;
+        std::str::from_utf8(&status).ok()?.parse().ok()
+    }
+
     /// Envoy's own answer has a 5xx, or, to a gRPC client, its status among the headers.
     fn has_begun(&self) -> bool {
-        (1..500).contains(&self.status()) && self.0.response().get("grpc-status").is_none()
+        (1..500).contains(&self.status()) && self.0.header(Map::Response, "grpc-status").is_none()
     }
 }

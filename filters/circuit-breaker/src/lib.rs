@@ -19,16 +19,14 @@
 //!
 //! It does not choose among hosts (Envoy's outlier detection does), limit connections (Envoy's
 //! `circuit_breakers` do), or retry. Requests that are on their way when a breaker opens are not called back.
-//! gRPC statuses are not looked at yet: a gRPC call fails by HTTP status, reset or timeout.
 //!
 //! # Reading order
 //!
-//! [`window`], [`backoff`] and [`permits`] are the parts, [`settings`] are what rules say, [`breaker`] is the machine, [`evidence`] says what
-//! a failure is: all pure. [`entry`] packs a breaker, [`policy`] lets all workers share it,
+//! [`breaker`] is the machine, with its parts (window, back-off, permits, shedding) and the settings that rules make;
+//! [`evidence`] says what a failure is: all pure. [`entry`] packs a breaker, [`policy`] lets all workers share it,
 //! [`filter`] speaks to the host.
 
 pub mod answer;
-pub mod backoff;
 pub mod breaker;
 pub mod config;
 mod describe;
@@ -37,13 +35,10 @@ pub mod evidence;
 pub mod filter;
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;
-pub mod permits;
 pub mod policy;
 pub mod report;
-pub mod settings;
 pub mod signals;
 pub mod unit;
-pub mod window;
 
 pub use config::Config;
 pub use filter::CircuitBreaker;

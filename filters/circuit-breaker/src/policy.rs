@@ -9,6 +9,7 @@
 //! and lowers it again only if the swap failed, or after the swap that closed the breaker.
 //! At every instant the gauge is at least the number of breakers that are not closed.
 //! If a worker dies between the two, or a breaker is evicted, it stays too high: that costs the microsecond.
+//! A bootstrap can have Envoy keep no value for a gauge; then every request reads its breaker.
 
 use kit::hash::{Secret, Tag};
 use kit::meter::{Kind, MetricId};
@@ -16,10 +17,10 @@ use kit::shared::UpdateError;
 use kit::table::{Place, Table, Verb};
 use kit::{Host, Nanos};
 
-use crate::breaker::{Breaker, Decision, Effects, Event, Refusal, State};
+use crate::breaker::settings::Settings;
+use crate::breaker::{Asker, Breaker, Decision, Effects, Event, Refusal};
 use crate::config::Per;
 use crate::entry::Packed;
-use crate::settings::Settings;
 use crate::signals;
 
 /// Slots of the table per configured breaker: buckets of eight are then full once in some thousand tables.
@@ -33,6 +34,7 @@ const TABLE: &str = "circuit-breaker";
 pub struct Breakers {
     table: Table<Packed>,
     secret: Secret,
+    /// None if the host keeps no value for it.
     n_not_closed: Option<MetricId>,
 }
 
@@ -55,13 +57,18 @@ impl Breakers {
                 signals::NAME
             );
         }
-        let n_not_closed = host.define(Kind::Gauge, signals::NOT_CLOSED);
-        Self { table, secret: Secret::of_process(host), n_not_closed }
+        Self { table, secret: Secret::of_process(host), n_not_closed: counting_gauge(host) }
     }
 
     /// The place of a breaker: the same for every worker and configuration.
     pub fn place(&self, rule: &str, per: Per, scope: &[u8]) -> Tag {
         self.secret.tag(&[rule.as_bytes(), b"\0", per.as_str().as_bytes(), b"\0", scope].concat())
+    }
+
+    /// Stands for a breaker wherever it is told: a hash of its place, so that nobody learns what crowds it out.
+    pub fn id(&self, place: Tag) -> String {
+        let bytes = self.secret.tag(&place.to_bytes()).to_bytes();
+        bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether every breaker is closed, for certain.
@@ -80,11 +87,11 @@ impl Breakers {
 
     /// Asks whether a request may pass; `is_safe` tells of its method if that matters.
     ///
-    /// **Cost**: one get where nothing changes, as long as the breaker is closed or open;
-    /// for probes as [`Breakers::step`], on top of it.
+    /// **Cost**: one get where nothing changes: the breaker is closed, recovering or open;
+    /// for probes and what is shed as [`Breakers::step`], on top of it.
     ///
     /// # Errors
-    /// A probe was due, and the step did not happen.
+    /// The breaker had to change, and could not.
     pub fn ask(
         &self,
         host: &dyn Host,
@@ -93,16 +100,22 @@ impl Breakers {
         is_safe: impl FnOnce() -> bool,
         now: Nanos,
     ) -> Result<Stepped, UpdateError> {
+        let luck = host.random();
         let breaker = self.find(host, place).unwrap_or_default();
-        let (next, effects) = breaker.step(settings, Event::Ask { is_safe: false }, now);
-        match effects.decision {
-            Some(Decision::Admit(_) | Decision::Reject { reason: Refusal::Open, .. })
-                if next == breaker =>
-            {
-                Ok(Stepped { effects, has_evicted: false })
-            }
-            _ => self.step(host, place, settings, Event::Ask { is_safe: is_safe() }, now),
+        let (next, effects) =
+            breaker.step(settings, Event::Ask { asker: Asker::Unsafe, luck }, now);
+        let depends_on_asker = matches!(
+            effects.decision,
+            Some(
+                Decision::Probe(_)
+                    | Decision::Reject { reason: Refusal::Probing | Refusal::Unsafe, .. }
+            )
+        );
+        if next == breaker && !depends_on_asker {
+            return Ok(Stepped { effects, has_evicted: false });
         }
+        let asker = if depends_on_asker && is_safe() { Asker::Safe } else { Asker::Unsafe };
+        self.step(host, place, settings, Event::Ask { asker, luck }, now)
     }
 
     /// Lets a breaker make a step.
@@ -124,18 +137,18 @@ impl Breakers {
         let stepped = self.table.update(host, place, now, |found| {
             let breaker = found.unwrap_or_default();
             let (next, effects) = breaker.step(settings, event, now);
-            let is_opening = breaker.state == State::Closed && next.state != State::Closed;
-            if is_opening && raised == 0 {
+            let change = i64::from(next.is_out()) - i64::from(breaker.is_out());
+            if change > 0 && raised == 0 {
                 self.raise(host, 1);
                 raised = 1;
             }
             let verb = if next == breaker { Verb::Keep } else { Verb::Store(next) };
-            (verb, effects)
+            (verb, (effects, change))
         });
-        let change = stepped.map_or(0, |done| change_of_not_closed(&done.value));
+        let change = stepped.map_or(0, |done| done.value.1);
         self.raise(host, change - raised);
         stepped.map(|done| Stepped {
-            effects: done.value,
+            effects: done.value.0,
             has_evicted: matches!(done.place, Place::Evicted(_)),
         })
     }
@@ -149,8 +162,21 @@ impl Breakers {
     }
 }
 
-/// By how much a step changes the number of breakers that are not closed.
-fn change_of_not_closed(effects: &Effects) -> i64 {
-    let is_out = |state: State| i64::from(state != State::Closed);
-    effects.transition.map_or(0, |transition| is_out(transition.to) - is_out(transition.from))
+/// The gauge of breakers that are not closed, if the host keeps what is added to it.
+///
+/// It is moved up and back to see: in between, whoever else does the same, it is above zero if it keeps anything.
+fn counting_gauge(host: &dyn Host) -> Option<MetricId> {
+    let metric = host.define(Kind::Gauge, signals::NOT_CLOSED)?;
+    host.add(metric, 1);
+    let keeps = host.read(metric) > 0;
+    host.add(metric, -1);
+    if !keeps {
+        log::warn!(
+            "{}: {} keeps no value, so every request reads its breaker; \
+             let the bootstrap's stats_config.stats_matcher include it",
+            signals::NAME,
+            signals::NOT_CLOSED
+        );
+    }
+    keeps.then_some(metric)
 }

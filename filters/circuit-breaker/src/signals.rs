@@ -1,6 +1,6 @@
 //! Every word that an operator or a client may see: a stable interface.
 
-use crate::breaker::{Refusal, State};
+use crate::breaker::{Control, Refusal, State};
 
 /// The name of the filter.
 pub const NAME: &str = "circuit-breaker";
@@ -14,7 +14,7 @@ pub const DETAILS: &str = "weir_circuit_open";
 /// The gRPC status of a rejected call: UNAVAILABLE.
 pub const GRPC_UNAVAILABLE: u32 = 14;
 
-/// Gauge per breaker: 0 closed, 1 half-open, 2 open.
+/// Gauge per breaker: 0 closed; 1 half-open, recovering or shedding; 2 open.
 pub const STATE: &str = "weir_circuit_breaker_state";
 /// Counter per breaker and pair of states.
 pub const TRANSITIONS: &str = "weir_circuit_breaker_transitions_total";
@@ -22,6 +22,10 @@ pub const TRANSITIONS: &str = "weir_circuit_breaker_transitions_total";
 pub const REQUESTS: &str = "weir_circuit_breaker_requests_total";
 /// Counter per breaker and result: what the ends of admitted requests said.
 pub const OUTCOMES: &str = "weir_circuit_breaker_outcomes_total";
+/// Counter per breaker: admitted requests whose answer began late.
+pub const SLOW: &str = "weir_circuit_breaker_slow_total";
+/// Gauge per breaker: how many of 100 requests of its window failed.
+pub const FAILURE_PERCENT: &str = "weir_circuit_breaker_failure_percent";
 /// Counter per reason: requests that no breaker looked at.
 pub const BYPASSED: &str = "weir_circuit_breaker_bypassed_total";
 /// Counter per reason: times that the failure mode answered, or an outcome was lost.
@@ -38,13 +42,17 @@ pub enum Word {
     Admit,
     /// It passed as a probe.
     Probe,
-    /// It was rejected.
+    /// It was rejected: open, held open, half-open without a permit for it, or recovering.
     Reject,
+    /// It was rejected so that the upstream can keep up.
+    Shed,
+    /// It would have been rejected, and passed since the breaker only says what it would do.
+    Shadow,
 }
 
 impl Word {
     /// Every word, in the order of their metrics.
-    pub const ALL: [Self; 3] = [Self::Admit, Self::Probe, Self::Reject];
+    pub const ALL: [Self; 5] = [Self::Admit, Self::Probe, Self::Reject, Self::Shed, Self::Shadow];
 
     /// The value of the label `decision`.
     pub const fn as_str(self) -> &'static str {
@@ -52,6 +60,8 @@ impl Word {
             Self::Admit => "admit",
             Self::Probe => "probe",
             Self::Reject => "reject",
+            Self::Shed => "shed",
+            Self::Shadow => "shadow",
         }
     }
 
@@ -61,6 +71,8 @@ impl Word {
             Self::Admit => "closed",
             Self::Probe => "probe",
             Self::Reject => "open",
+            Self::Shed => "shed",
+            Self::Shadow => "shadow",
         }
     }
 }
@@ -98,7 +110,7 @@ impl Ended {
 pub enum Bypass {
     /// No rule matched.
     NoRule,
-    /// The request has no cluster or no named route, by which the rule tells breakers apart.
+    /// The request has nothing of what the rule tells breakers apart by: no cluster, named route, host or key.
     NoScope,
 }
 
@@ -140,6 +152,9 @@ pub const fn refusal(reason: Refusal) -> &'static str {
         Refusal::Open => "open",
         Refusal::Probing => "probing",
         Refusal::Unsafe => "unsafe",
+        Refusal::Recovering => "recovering",
+        Refusal::Shed => "shed",
+        Refusal::Forced => "forced",
     }
 }
 
@@ -150,6 +165,8 @@ pub const UNKNOWN: &str = "unknown";
 pub const fn state(state: State) -> &'static str {
     match state {
         State::Closed => "closed",
+        State::Recovering => "recovering",
+        State::Shedding => "shedding",
         State::HalfOpen => "half_open",
         State::Open => "open",
     }
@@ -159,7 +176,19 @@ pub const fn state(state: State) -> &'static str {
 pub const fn event(to: State) -> &'static str {
     match to {
         State::Closed => "closed",
+        State::Recovering => "recovering",
+        State::Shedding => "shedding",
         State::HalfOpen => "half-open",
         State::Open => "opened",
+    }
+}
+
+/// An operator's hand: in requests of the operations endpoints, their answers, and logs.
+pub const fn control(control: Control) -> &'static str {
+    match control {
+        Control::ForceOpen => "force_open",
+        Control::ForceClosed => "force_closed",
+        Control::Disable => "disable",
+        Control::MetricsOnly => "metrics_only",
     }
 }

@@ -3,7 +3,7 @@
 //! No state is here, so every worker may have its own. The number kept is bounded by `max_breakers`;
 //! breakers beyond it work like the others, but share the metrics of the name `_other`.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -11,6 +11,7 @@ use kit::Host;
 use kit::hash::Tag;
 use kit::meter::{Counter, Family, Gauge, Kind, OVERFLOW};
 
+use crate::breaker::window::Tally;
 use crate::breaker::{State, Transition};
 use crate::config::{Per, Rule};
 use crate::entry::code_of;
@@ -18,7 +19,7 @@ use crate::policy::Breakers;
 use crate::signals::{self, Ended, Word};
 
 /// Pairs of states between which a breaker can change.
-const N_TRANSITIONS: usize = 4;
+const N_TRANSITIONS: usize = State::ALL.len() * (State::ALL.len() - 1);
 
 /// How often a worker looks whether the state that it showed still is: changes are seconds apart.
 const MAX_LOOKS: u32 = 4;
@@ -30,7 +31,7 @@ pub struct Unit {
     pub rule_idx: usize,
     /// Where its state is.
     pub place: Tag,
-    /// The cluster or route that it is for; empty if it is for the whole rule.
+    /// The cluster, route, host or key that it is for, readable; empty if it is for the whole rule.
     pub scope: String,
     series: Rc<Series>,
 }
@@ -42,6 +43,8 @@ struct Series {
     state: Option<Gauge>,
     requests: [Counter; Word::ALL.len()],
     outcomes: [Counter; Ended::ALL.len()],
+    slow: Counter,
+    failure_percent: Option<Gauge>,
 }
 
 /// The breakers of one rule.
@@ -55,7 +58,11 @@ pub struct Units {
     met: RefCell<Vec<ByScope>>,
     /// The metrics of the breakers beyond the bound: Envoy makes an id for each definition, so define them once.
     others: OnceCell<Rc<Series>>,
+    /// For each rule, the metrics of its breakers together where clients name them.
+    of_keys: Vec<OnceCell<Rc<Series>>>,
     transitions: Family,
+    /// Where the last look at some of them ended.
+    turn: Cell<usize>,
 }
 
 impl Units {
@@ -68,13 +75,16 @@ impl Units {
             max,
             met: RefCell::new(vec![BTreeMap::new(); n_rules]),
             others: OnceCell::new(),
+            of_keys: (0..n_rules).map(|_| OnceCell::new()).collect(),
             transitions: Family::new(Kind::Counter, signals::TRANSITIONS, labels, max_series),
+            turn: Cell::new(0),
         }
     }
 
     /// The breaker of this rule for this scope.
     ///
-    /// **Cost**: no host call and no allocation but at the first meeting.
+    /// **Cost**: no host call and no allocation but at the first meeting; one of a key is met anew each time,
+    /// since a client could have a worker keep any number of them.
     pub fn meet(
         &self,
         host: &dyn Host,
@@ -87,11 +97,15 @@ impl Units {
         if let Some(unit) = met.get(rule_idx).and_then(|units| units.get(scope)) {
             return Rc::clone(unit);
         }
-        let is_full = met.iter().map(BTreeMap::len).sum::<usize>() >= self.max;
         let place = breakers.place(&rule.name, rule.per, scope);
+        if rule.per == Per::Key {
+            let series = self.of_keys(host, rule_idx, rule);
+            return Rc::new(Unit { rule_idx, place, scope: breakers.id(place), series });
+        }
+        let is_full = met.iter().map(BTreeMap::len).sum::<usize>() >= self.max;
         let scope_text = text(scope);
         let series = if is_full {
-            Rc::clone(self.others.get_or_init(|| Rc::new(Series::of_others(host))))
+            Rc::clone(self.others.get_or_init(|| Rc::new(Series::of_many(host, OVERFLOW))))
         } else {
             Rc::new(Series::new(host, rule, &scope_text))
         };
@@ -100,6 +114,21 @@ impl Units {
             units.insert(Box::from(scope), Rc::clone(&unit));
         }
         unit
+    }
+
+    /// Some of the breakers that this worker met: each time the next ones, so that all have their turn.
+    pub fn next_ones(&self, n: usize) -> Vec<Rc<Unit>> {
+        let met = self.met.borrow();
+        let all = || met.iter().flat_map(BTreeMap::values);
+        let n_met = all().count();
+        let from = self.turn.get().checked_rem(n_met).unwrap_or(0);
+        self.turn.set(from.saturating_add(n));
+        all().cycle().skip(from).take(n.min(n_met)).map(Rc::clone).collect()
+    }
+
+    fn of_keys(&self, host: &dyn Host, rule_idx: usize, rule: &Rule) -> Rc<Series> {
+        let make = || Rc::new(Series::of_many(host, &rule.name));
+        self.of_keys.get(rule_idx).map_or_else(make, |cell| Rc::clone(cell.get_or_init(make)))
     }
 
     /// Counts a change of state that was this worker's, and shows the state that is.
@@ -114,7 +143,7 @@ impl Units {
         let mut shown = change.to;
         for _ in 0..MAX_LOOKS {
             unit.show(host, shown);
-            let is = breakers.find(host, unit.place).unwrap_or_default().state;
+            let is = breakers.find(host, unit.place).unwrap_or_default().shown();
             if is == shown {
                 return;
             }
@@ -131,10 +160,23 @@ impl Unit {
         }
     }
 
+    /// Counts an admitted request whose answer began late.
+    pub fn count_slow(&self, host: &dyn Host) {
+        self.series.slow.add(host, 1);
+    }
+
     /// Counts the end of a request.
     pub fn count_end(&self, host: &dyn Host, ended: Ended) {
         if let Some(counter) = self.series.outcomes.get(ended as usize) {
             counter.add(host, 1);
+        }
+    }
+
+    /// Shows how many of the requests of its window failed.
+    pub fn show_failures(&self, host: &dyn Host, tally: &Tally) {
+        if let Some(gauge) = &self.series.failure_percent {
+            let (n_failed, n_ended) = (u64::from(tally.n_failed), u64::from(tally.n_ended));
+            gauge.set(host, n_failed.saturating_mul(100).checked_div(n_ended).unwrap_or(0));
         }
     }
 
@@ -148,26 +190,25 @@ impl Unit {
 impl Series {
     fn new(host: &dyn Host, rule: &Rule, scope: &str) -> Self {
         let label = match rule.per {
-            Per::Rule => rule.name.clone(),
-            Per::Cluster | Per::Route => format!("{}/{scope}", rule.name),
+            Per::Rule | Per::Key => rule.name.clone(),
+            Per::Cluster | Per::Route | Per::VirtualHost => format!("{}/{scope}", rule.name),
         };
-        let state = Some(Gauge::new(host, signals::STATE, &[("breaker", &label)]));
-        Self::counting(host, label, state)
+        let gauge = |family| Some(Gauge::new(host, family, &[("breaker", &label)]));
+        let (state, failure_percent) = (gauge(signals::STATE), gauge(signals::FAILURE_PERCENT));
+        Self { state, failure_percent, ..Self::of_many(host, &label) }
     }
 
     /// Without a state: one of many breakers together would say nothing.
-    fn of_others(host: &dyn Host) -> Self {
-        Self::counting(host, OVERFLOW.to_owned(), None)
-    }
-
-    fn counting(host: &dyn Host, label: String, state: Option<Gauge>) -> Self {
+    fn of_many(host: &dyn Host, label: &str) -> Self {
         let counter =
-            |family, name, value| Counter::new(host, family, &[("breaker", &label), (name, value)]);
+            |family, name, value| Counter::new(host, family, &[("breaker", label), (name, value)]);
         Self {
-            state,
+            state: None,
+            failure_percent: None,
+            slow: Counter::new(host, signals::SLOW, &[("breaker", label)]),
             requests: Word::ALL.map(|word| counter(signals::REQUESTS, "decision", word.as_str())),
             outcomes: Ended::ALL.map(|ended| counter(signals::OUTCOMES, "result", ended.as_str())),
-            label,
+            label: label.to_owned(),
         }
     }
 }

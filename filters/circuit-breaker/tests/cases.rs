@@ -4,12 +4,13 @@
 use kit::Nanos;
 use kit::table::Layout;
 use kit::units::Ratio;
-use weir_circuit_breaker::backoff::OpenTime;
+use weir_circuit_breaker::breaker::backoff::OpenTime;
+use weir_circuit_breaker::breaker::settings::{ProbeMethods, Probing, Settings, Trip};
+use weir_circuit_breaker::breaker::window::{Call, Span};
 use weir_circuit_breaker::breaker::{
-    Breaker, Cause, Decision, Effects, Event, Refusal, State, Ticket, Transition,
+    Asker, Breaker, Cause, Decision, Effects, Event, Refusal, State, Ticket, Transition,
 };
 use weir_circuit_breaker::entry::Packed;
-use weir_circuit_breaker::settings::{ProbeMethods, Probing, RatioTrip, Settings};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -21,16 +22,28 @@ fn secs(n: u64) -> Nanos {
 fn settings() -> Settings {
     Settings {
         consecutive: Some(5),
-        ratio: Some(RatioTrip { threshold: Ratio::from_percent(50), min_requests: 10 }),
-        window: secs(60),
+        ratio: Some(Trip { threshold: Ratio::from_percent(50), min_requests: 10 }),
+        slow: None,
+        window: Span::Time(secs(60)),
+        shedding: None,
         open: OpenTime { base: secs(60), max: secs(600), jitter: Ratio::ZERO },
         probes: Probing {
             at_once: 1,
             n_successes: 2,
+            n_failures: 1,
             lease: secs(30),
             methods: ProbeMethods::SafeFirst,
         },
+        ramp: None,
     }
+}
+
+fn success(ticket: Ticket) -> Event {
+    Event::Success { ticket, is_slow: false }
+}
+
+fn failure(ticket: Ticket) -> Event {
+    Event::Failure { ticket, is_slow: false, luck: 0, come_back: Nanos::ZERO }
 }
 
 /// A breaker, its settings and a clock in seconds.
@@ -62,7 +75,8 @@ impl Bench {
     }
 
     fn ask(&mut self, is_safe: bool) -> Decision {
-        self.step(Event::Ask { is_safe }).decision.unwrap()
+        let asker = if is_safe { Asker::Safe } else { Asker::Unsafe };
+        self.step(Event::Ask { asker, luck: 0 }).decision.unwrap()
     }
 
     fn probe(&mut self) -> Ticket {
@@ -76,11 +90,11 @@ impl Bench {
     }
 
     fn fail(&mut self) -> Option<Transition> {
-        self.step(Event::Failure { ticket: self.ticket(), luck: 0 }).transition
+        self.step(failure(self.ticket())).transition
     }
 
     fn succeed(&mut self) -> Option<Transition> {
-        self.step(Event::Success(self.ticket())).transition
+        self.step(success(self.ticket())).transition
     }
 
     fn wait(&mut self, n: u64) -> &mut Self {
@@ -148,7 +162,7 @@ fn open_rejects_until_the_time_is_over_and_then_probes() {
         Decision::Reject { reason: Refusal::Open, retry_in: secs(1) }
     );
     bench.wait(1);
-    let effects = bench.step(Event::Ask { is_safe: true });
+    let effects = bench.step(Event::Ask { asker: Asker::Safe, luck: 0 });
     let ticket = Ticket { admitted_at: bench.now, permit: Some(1) };
     assert_eq!(effects.decision, Some(Decision::Probe(ticket)));
     let cause = Cause::ProbeDue { open_for: secs(60) };
@@ -165,11 +179,11 @@ fn enough_successful_probes_close() {
     let mut bench = Bench::opened();
     bench.wait(60);
     let first = bench.probe();
-    assert_eq!(bench.step(Event::Success(first)).transition, None);
+    assert_eq!(bench.step(success(first)).transition, None);
     let second = bench.probe();
     let cause = Cause::Recovered { n_successes: 2 };
     let transition = Transition { from: State::HalfOpen, to: State::Closed, cause };
-    assert_eq!(bench.step(Event::Success(second)).transition, Some(transition));
+    assert_eq!(bench.step(success(second)).transition, Some(transition));
     assert!(matches!(bench.ask(false), Decision::Admit(_)));
     assert_eq!(bench.fail(), None, "failures from before do not count any more");
 }
@@ -181,7 +195,7 @@ fn one_failed_probe_opens_for_twice_as_long_up_to_the_cap() {
     for expected in [120, 240, 480, 600, 600] {
         bench.wait(open_for);
         let ticket = bench.probe();
-        let effects = bench.step(Event::Failure { ticket, luck: 0 });
+        let effects = bench.step(failure(ticket));
         let Some(Cause::ProbeFailed { retry_in, .. }) = effects.transition.map(|t| t.cause) else {
             panic!("{effects:?}");
         };
@@ -196,12 +210,12 @@ fn the_back_off_shrinks_one_step_for_each_such_time_of_success() {
     for open_for in [60, 120] {
         bench.wait(open_for);
         let ticket = bench.probe();
-        bench.step(Event::Failure { ticket, luck: 0 });
+        bench.step(failure(ticket));
     }
     bench.wait(240);
     for _ in 0..2 {
         let ticket = bench.probe();
-        bench.step(Event::Success(ticket));
+        bench.step(success(ticket));
     }
     assert_eq!((bench.breaker.state, bench.breaker.n_opens), (State::Closed, 3));
     for (wait, expected) in [(239, 3), (1, 2), (119, 2), (1, 1), (59, 1), (1, 0), (1_000, 0)] {
@@ -216,7 +230,7 @@ fn silence_proves_nothing() {
     bench.wait(60);
     for _ in 0..2 {
         let ticket = bench.probe();
-        bench.step(Event::Success(ticket));
+        bench.step(success(ticket));
     }
     bench.wait(100_000);
     for _ in 0..5 {
@@ -250,7 +264,7 @@ fn the_verdict_of_a_probe_counts_after_its_lease_too() {
     bench.wait(60);
     let slow = bench.probe();
     bench.wait(31).probe();
-    let effects = bench.wait(5).step(Event::Failure { ticket: slow, luck: 0 });
+    let effects = bench.wait(5).step(failure(slow));
     assert_eq!(effects.transition.map(|transition| transition.to), Some(State::Open));
 }
 
@@ -261,7 +275,7 @@ fn a_probe_of_an_earlier_try_still_takes_a_place() {
     bench.settings.probes.lease = secs(3_600);
     bench.wait(60).probe();
     let failing = bench.probe();
-    bench.step(Event::Failure { ticket: failing, luck: 0 });
+    bench.step(failure(failing));
     bench.wait(120).probe();
     assert!(matches!(bench.ask(true), Decision::Reject { reason: Refusal::Probing, .. }));
 }
@@ -277,16 +291,16 @@ fn outcomes_from_before_the_last_change_are_late() {
     let late = Effects { is_late: true, ..Effects::default() };
     for wait in [0, 60] {
         bench.wait(wait);
-        assert_eq!(bench.step(Event::Failure { ticket: early, luck: 0 }), late);
-        assert_eq!(bench.step(Event::Success(early)), late);
+        assert_eq!(bench.step(failure(early)), late);
+        assert_eq!(bench.step(success(early)), late);
     }
     for _ in 0..2 {
         let ticket = bench.probe();
-        assert_eq!(bench.step(Event::Failure { ticket: early, luck: 0 }), late, "half-open");
-        bench.step(Event::Success(ticket));
+        assert_eq!(bench.step(failure(early)), late, "half-open");
+        bench.step(success(ticket));
     }
     for _ in 0..100 {
-        assert_eq!(bench.step(Event::Failure { ticket: early, luck: 0 }), late, "closed again");
+        assert_eq!(bench.step(failure(early)), late, "closed again");
     }
 }
 
@@ -297,7 +311,7 @@ fn an_unsafe_request_is_no_probe_until_one_succeeded_or_no_safe_one_came() {
     assert_eq!(bench.wait(60).ask(false), refused);
     assert_eq!(bench.breaker.state, State::Open, "asking changes nothing");
     let ticket = bench.probe();
-    bench.step(Event::Success(ticket));
+    bench.step(success(ticket));
     assert!(matches!(bench.ask(false), Decision::Probe(_)));
 
     let mut bench = Bench::opened();
@@ -345,7 +359,7 @@ fn a_ticket_is_of_the_state_that_was_read_also_on_a_worker_that_is_behind() {
     bench.wait(60).probe();
     bench.now = secs(1_059);
     let second = bench.probe();
-    let effects = bench.wait(3).step(Event::Failure { ticket: second, luck: 0 });
+    let effects = bench.wait(3).step(failure(second));
     assert_eq!(effects.transition.map(|transition| transition.to), Some(State::Open));
 }
 
@@ -354,7 +368,7 @@ fn bytes_and_back() {
     let mut bench = Bench::opened();
     bench.wait(60).probe();
     let mut open = Bench::opened().breaker;
-    open.window.record(secs(60), secs(7), true);
+    open.window.record(Span::Time(secs(60)), secs(7), Call { is_failed: true, is_slow: false });
     for breaker in [Breaker::default(), bench.breaker, open] {
         let mut bytes = vec![0xff; Packed.size()];
         Packed.write(&breaker, &mut bytes);

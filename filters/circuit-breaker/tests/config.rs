@@ -3,8 +3,9 @@
 
 use kit::units::Ratio;
 use kit::{Filter, Nanos, config};
+use weir_circuit_breaker::breaker::settings::ProbeMethods;
+use weir_circuit_breaker::breaker::window::Span;
 use weir_circuit_breaker::config::{OnFailure, Per};
-use weir_circuit_breaker::settings::ProbeMethods;
 use weir_circuit_breaker::{CircuitBreaker, Config};
 
 #[cfg(target_arch = "wasm32")]
@@ -25,8 +26,11 @@ fn a_name_is_enough() {
         (rule.per, rule.status, rule.failure_status.to_string().as_str()),
         (Per::Cluster, 503, "500, 502-504, 506-599")
     );
-    let settings = rule.settings;
-    assert_eq!((settings.consecutive, settings.window), (Some(5), Nanos::from_secs(60)));
+    let settings = &rule.settings;
+    assert_eq!(
+        (settings.consecutive, settings.window),
+        (Some(5), Span::Time(Nanos::from_secs(60)))
+    );
     let ratio = settings.ratio.unwrap();
     assert_eq!((ratio.threshold, ratio.min_requests), (Ratio::from_percent(50), 10));
     assert_eq!(
@@ -96,7 +100,7 @@ fn each_mistake_has_its_line() {
         ),
         (
             rule(r#""consecutive": {"enabled": false}, "ratio": {"enabled": false}"#),
-            "rules[0].consecutive: found enabled: false here and in ratio, allowed at least one of them on; remove the rule if it is to open no breaker",
+            "rules[0].consecutive: found enabled: false here and in ratio, and no slow, allowed at least one of them on; remove the rule if it is to open no breaker",
         ),
         (
             rule(r#""open": {"time": "2m", "max_time": "1m"}"#),

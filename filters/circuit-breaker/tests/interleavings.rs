@@ -12,9 +12,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use kit::Nanos;
 use kit::units::Ratio;
-use weir_circuit_breaker::backoff::OpenTime;
-use weir_circuit_breaker::breaker::{Breaker, Decision, Effects, Event, State, Ticket};
-use weir_circuit_breaker::settings::{ProbeMethods, Probing, Settings};
+use weir_circuit_breaker::breaker::backoff::OpenTime;
+use weir_circuit_breaker::breaker::settings::{ProbeMethods, Probing, Settings};
+use weir_circuit_breaker::breaker::window::Span;
+use weir_circuit_breaker::breaker::{Asker, Breaker, Decision, Effects, Event, State, Ticket};
 
 fn secs(n: u8) -> Nanos {
     Nanos::from_secs(u64::from(n))
@@ -24,9 +25,18 @@ fn settings(at_once: u8) -> Settings {
     Settings {
         consecutive: Some(1),
         ratio: None,
-        window: secs(10),
+        slow: None,
+        window: Span::Time(secs(10)),
+        shedding: None,
         open: OpenTime { base: secs(1), max: secs(2), jitter: Ratio::ZERO },
-        probes: Probing { at_once, n_successes: 2, lease: secs(2), methods: ProbeMethods::Any },
+        probes: Probing {
+            at_once,
+            n_successes: 2,
+            n_failures: 1,
+            lease: secs(2),
+            methods: ProbeMethods::Any,
+        },
+        ramp: None,
     }
 }
 
@@ -97,13 +107,13 @@ impl World {
                     go(Request::Passing(Ticket { admitted_at: secs(now), permit: None }), &|_| {});
                 }
                 Request::New => {
-                    let event = Event::Ask { is_safe: true };
+                    let event = Event::Ask { asker: Asker::Safe, luck: 0 };
                     go(Request::Read { event, now, raised: 0 }, &|_| {});
                 }
                 Request::Passing(ticket) => {
                     for event in [
-                        Event::Success(ticket),
-                        Event::Failure { ticket, luck: 0 },
+                        Event::Success { ticket, is_slow: false },
+                        Event::Failure { ticket, is_slow: false, luck: 0, come_back: Nanos::ZERO },
                         Event::Nothing(ticket),
                     ] {
                         go(Request::Read { event, now, raised: 0 }, &|_| {});
@@ -180,9 +190,12 @@ impl World {
         let now = secs(100);
         let mut breaker = self.breaker;
         for _ in 0..settings.probes.n_successes {
-            let (next, effects) = breaker.step(settings, Event::Ask { is_safe: true }, now);
+            let (next, effects) =
+                breaker.step(settings, Event::Ask { asker: Asker::Safe, luck: 0 }, now);
             let event = match effects.decision {
-                Some(Decision::Admit(ticket) | Decision::Probe(ticket)) => Event::Success(ticket),
+                Some(Decision::Admit(ticket) | Decision::Probe(ticket)) => {
+                    Event::Success { ticket, is_slow: false }
+                }
                 other => panic!("no exit: {other:?} {self:?}"),
             };
             breaker = next.step(settings, event, now).0;

@@ -5,12 +5,12 @@ use kit::Nanos;
 use kit::status::Statuses;
 use kit::units::Ratio;
 use weir_circuit_breaker::Config;
-use weir_circuit_breaker::backoff::OpenTime;
+use weir_circuit_breaker::breaker::backoff::OpenTime;
+use weir_circuit_breaker::breaker::permits::Permits;
+use weir_circuit_breaker::breaker::window::{Call, Span, Tally, Window};
 use weir_circuit_breaker::breaker::{Cause, State, Transition};
-use weir_circuit_breaker::evidence::{Ending, Evidence, judge};
-use weir_circuit_breaker::permits::Permits;
+use weir_circuit_breaker::evidence::{Ending, Evidence, Failures, GrpcStatuses, judge};
 use weir_circuit_breaker::report;
-use weir_circuit_breaker::window::{Tally, Window};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -32,18 +32,20 @@ fn open_times_double_and_chance_only_adds() {
 
 #[test]
 fn a_window_forgets_bucket_by_bucket() {
-    let (length, mut window) = (secs(10), Window::default());
+    let (length, mut window) = (Span::Time(secs(10)), Window::default());
+    let call = |is_failed| Call { is_failed, is_slow: false };
+    let tally = |n_ended, n_failed| Tally { n_ended, n_failed, ..Tally::default() };
     for at in [100, 101, 109] {
-        window.record(length, secs(at), at == 101);
+        window.record(length, secs(at), call(at == 101));
     }
     let rows = [(109, 3, 1), (110, 2, 1), (111, 1, 0), (118, 1, 0), (119, 0, 0), (10_000, 0, 0)];
     for (at, n_ended, n_failed) in rows {
-        assert_eq!(window.tally(length, secs(at)), Tally { n_ended, n_failed }, "at {at} s");
+        assert_eq!(window.tally(length, secs(at)), tally(n_ended, n_failed), "at {at} s");
     }
-    window.record(length, secs(105), true);
-    assert_eq!(window.tally(length, secs(109)), Tally { n_ended: 4, n_failed: 2 });
-    window.record(length, secs(5), true);
-    assert_eq!(window.tally(length, secs(5)), Tally { n_ended: 1, n_failed: 1 });
+    window.record(length, secs(105), call(true));
+    assert_eq!(window.tally(length, secs(109)), tally(4, 2));
+    window.record(length, secs(5), call(true));
+    assert_eq!(window.tally(length, secs(5)), tally(1, 1));
 }
 
 #[test]
@@ -62,7 +64,7 @@ fn permits_are_counted_and_have_their_own_ids() {
     assert_eq!(permits.take(2, lease, secs(31)), Some(1), "zero is no id");
 }
 
-struct Row(u64, &'static str, u64);
+struct Row(u64, &'static str, u64, Option<u32>);
 
 impl Ending for Row {
     fn has_details(&self, details: &[u8]) -> bool {
@@ -71,6 +73,10 @@ impl Ending for Row {
 
     fn status(&self) -> u64 {
         self.2
+    }
+
+    fn grpc_status(&self) -> Option<u32> {
+        (self.2 == 200).then_some(self.3).flatten()
     }
 
     fn flags(&self) -> u64 {
@@ -85,48 +91,65 @@ impl Ending for Row {
 #[test]
 fn only_the_upstream_can_fail() {
     let statuses: Statuses = [500..=503, 599..=599].into_iter().collect();
+    let grpc = GrpcStatuses::default();
     let rows = [
-        (Row(0, "via_upstream", 200), Evidence::Success),
-        (Row(0, "via_upstream", 429), Evidence::Success),
-        (Row(0, "via_upstream", 404), Evidence::Success),
-        (Row(0, "via_upstream", 500), Evidence::Failure),
-        (Row(0, "via_upstream", 503), Evidence::Failure),
-        (Row(0, "via_upstream", 504), Evidence::Success),
-        (Row(0, "via_upstream", 599), Evidence::Failure),
-        (Row(0x8000, "via_upstream", 500), Evidence::Failure),
-        (Row(0x2, "no_healthy_upstream", 503), Evidence::Failure),
-        (Row(0x4, "response_timeout", 504), Evidence::Failure),
-        (Row(0x4, "response_timeout", 200), Evidence::Nothing),
-        (Row(0x8_0000, "max_duration_timeout", 504), Evidence::Failure),
-        (Row(0x8_0000, "max_duration_timeout", 200), Evidence::Nothing),
-        (Row(0x44, "upstream_reset_after_response_started{x}", 200), Evidence::Failure),
-        (Row(0x20, "upstream_reset_before_response_started{x}", 503), Evidence::Failure),
-        (Row(0x40, "upstream_reset_before_response_started{x}", 503), Evidence::Failure),
-        (Row(0x80_0000, "upstream_reset_after_response_started{x}", 200), Evidence::Failure),
-        (Row(0x4000, "downstream_remote_disconnect", 0), Evidence::Nothing),
-        (Row(0x4000, "downstream_remote_disconnect", 200), Evidence::Nothing),
-        (Row(0x4004, "downstream_remote_disconnect", 0), Evidence::Nothing),
-        (Row(0x1000_0000, "http2.remote_reset", 200), Evidence::Nothing),
-        (Row(0x100, "route_not_found", 404), Evidence::Nothing),
-        (Row(0x80, "upstream_overflow", 503), Evidence::Nothing),
-        (Row(0, "direct_response", 500), Evidence::Nothing),
-        (Row(0, "weir_circuit_open", 503), Evidence::Nothing),
-        (Row(0, "", 503), Evidence::Nothing),
+        (Row(0, "via_upstream", 200, Some(0)), Evidence::Success),
+        (Row(0, "via_upstream", 200, Some(2)), Evidence::Failure),
+        (Row(0, "via_upstream", 200, Some(4)), Evidence::Success),
+        (Row(0, "via_upstream", 200, Some(14)), Evidence::Failure),
+        (Row(0, "via_upstream", 200, Some(99)), Evidence::Success),
+        (Row(0, "via_upstream", 200, None), Evidence::Success),
+        (Row(0, "via_upstream", 429, None), Evidence::Success),
+        (Row(0, "via_upstream", 404, None), Evidence::Success),
+        (Row(0, "via_upstream", 500, None), Evidence::Failure),
+        (Row(0, "via_upstream", 503, None), Evidence::Failure),
+        (Row(0, "via_upstream", 504, None), Evidence::Success),
+        (Row(0, "via_upstream", 599, None), Evidence::Failure),
+        (Row(0x8000, "via_upstream", 500, None), Evidence::Failure),
+        (Row(0x2, "no_healthy_upstream", 503, None), Evidence::Failure),
+        (Row(0x4, "response_timeout", 504, None), Evidence::Failure),
+        (Row(0x4, "response_timeout", 200, None), Evidence::Nothing),
+        (Row(0x8_0000, "max_duration_timeout", 504, None), Evidence::Failure),
+        (Row(0x8_0000, "max_duration_timeout", 200, None), Evidence::Nothing),
+        (Row(0x44, "upstream_reset_after_response_started{x}", 200, None), Evidence::Failure),
+        (Row(0x20, "upstream_reset_before_response_started{x}", 503, None), Evidence::Failure),
+        (Row(0x40, "upstream_reset_before_response_started{x}", 503, None), Evidence::Failure),
+        (Row(0x80_0000, "upstream_reset_after_response_started{x}", 200, None), Evidence::Failure),
+        (Row(0x4000, "downstream_remote_disconnect", 0, None), Evidence::Nothing),
+        (Row(0x4000, "downstream_remote_disconnect", 200, None), Evidence::Nothing),
+        (Row(0x4004, "downstream_remote_disconnect", 0, None), Evidence::Nothing),
+        (Row(0x1000_0000, "http2.remote_reset", 200, None), Evidence::Nothing),
+        (Row(0x100, "route_not_found", 404, None), Evidence::Nothing),
+        (Row(0x80, "upstream_overflow", 503, None), Evidence::Nothing),
+        (Row(0, "direct_response", 500, None), Evidence::Nothing),
+        (Row(0, "weir_circuit_open", 503, None), Evidence::Nothing),
+        (Row(0, "", 503, None), Evidence::Nothing),
         // What a cache in front made of the upstream's answer: an error hidden, an answer confirmed, neither.
-        (Row(0, "weir_cache_stale_if_error", 200), Evidence::Failure),
-        (Row(0x4, "weir_cache_stale_if_error", 200), Evidence::Failure),
-        (Row(0x20, "weir_cache_stale_if_error", 200), Evidence::Failure),
-        (Row(0, "weir_cache_revalidated", 200), Evidence::Success),
-        (Row(0, "weir_cache_hit", 200), Evidence::Nothing),
-        (Row(0, "via_upstream", u64::MAX), Evidence::Success),
+        (Row(0, "weir_cache_stale_if_error", 200, None), Evidence::Failure),
+        (Row(0x4, "weir_cache_stale_if_error", 200, None), Evidence::Failure),
+        (Row(0x20, "weir_cache_stale_if_error", 200, None), Evidence::Failure),
+        (Row(0, "weir_cache_revalidated", 200, None), Evidence::Success),
+        (Row(0, "weir_cache_hit", 200, None), Evidence::Nothing),
+        (Row(0, "via_upstream", u64::MAX, None), Evidence::Success),
     ];
     for (row, expected) in rows {
-        assert_eq!(judge(&row, &statuses), expected, "{:#x} {} {}", row.0, row.1, row.2);
+        assert_eq!(
+            judge(&row, Failures { status: &statuses, grpc: &grpc }),
+            expected,
+            "{:#x} {} {}",
+            row.0,
+            row.1,
+            row.2
+        );
     }
     let teapot: Statuses = [418..=418].into_iter().collect();
     for (flags, expected) in [(0, Evidence::Nothing), (0x20, Evidence::Failure)] {
-        let row = Row(flags, "weir_cache_stale_if_error", 200);
-        assert_eq!(judge(&row, &teapot), expected, "no cache hides a failure of this rule's");
+        let row = Row(flags, "weir_cache_stale_if_error", 200, None);
+        assert_eq!(
+            judge(&row, Failures { status: &teapot, grpc: &grpc }),
+            expected,
+            "no cache hides a failure of this rule's"
+        );
     }
 }
 

@@ -196,11 +196,16 @@ pub trait Exchange {
     /// The words noted so far, in the order in which the filters first spoke.
     fn notes(&self) -> Vec<(&'static str, &'static str)>;
 
-    /// The first value of one request header; `None` if there is none.
+    /// The first value of one header; `None` if there is none.
     ///
-    /// **Cost**: nothing if the request's headers were fetched; else one host call, for less than they cost.
+    /// **Cost**: nothing if the map was fetched in this phase; else one host call, for less than the map costs.
+    fn header(&self, map: Map, name: &str) -> Option<Rc<[u8]>> {
+        self.headers(map).get(name).map(Rc::from)
+    }
+
+    /// The first value of one request header, as [`Exchange::header`].
     fn request_header(&self, name: &str) -> Option<Rc<[u8]>> {
-        self.request().get(name).map(Rc::from)
+        self.header(Map::Request, name)
     }
 
     /// The request's method, as [`Exchange::request_header`].

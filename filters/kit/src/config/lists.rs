@@ -10,7 +10,7 @@ use super::fields::{Fields, MAX_TEXT, report};
 use super::kinds::{Choice, Codes, Integer, Kind, Parsed, Quantity, Text};
 use super::quote::{entry_path, found};
 use crate::status::Statuses;
-use crate::units::{Bytes, Nanos};
+use crate::units::{Bytes, Nanos, Ratio};
 
 /// Whether a value that is no list counts as a list of one.
 type IsOne = fn(&Value) -> bool;
@@ -57,6 +57,11 @@ impl Fields<'_> {
     lists! {
         /// A list of sizes in `range`.
         byte_sizes, optional_byte_sizes, (range: RangeInclusive<Bytes>) -> Bytes, Quantity(range)
+    }
+
+    lists! {
+        /// A list of shares in `range`.
+        ratios, optional_ratios, (range: RangeInclusive<Ratio>) -> Ratio, Quantity(range)
     }
 
     /// A list of whole numbers in `range`.

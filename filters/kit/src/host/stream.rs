@@ -258,10 +258,11 @@ impl Exchange for View {
         }
     }
 
-    fn request_header(&self, name: &str) -> Option<Rc<[u8]>> {
-        match self.request.borrow().as_ref() {
+    fn header(&self, map: Map, name: &str) -> Option<Rc<[u8]>> {
+        let fetched = self.fetched(map).and_then(|fetched| fetched.borrow().clone());
+        match fetched {
             Some(headers) => headers.get(name).map(Rc::from),
-            None => abi::header(MapType::Request, name).map(Rc::from),
+            None => abi::header(map_type(map), name).map(Rc::from),
         }
     }
 

@@ -1,4 +1,4 @@
-//! How many requests ended lately, and how many of them failed.
+//! The outcomes of a span of time.
 //!
 //! A ring of ten buckets, each a tenth of the window: the sums cover between nine and ten tenths of it,
 //! ending now. A single pair of counters that starts anew each window would forget everything at each start.
@@ -7,62 +7,54 @@
 //! Backward by less than a window, outcomes go to an older bucket that still counts;
 //! by more, the ring starts anew. Another length after a configuration update acts like such a jump.
 
-#![deny(clippy::arithmetic_side_effects)]
-
 use kit::Nanos;
 
-/// Buckets of the ring. Ten keep the error of the window's length below a tenth at 80 bytes of state.
+use super::{Call, Tally};
+
+/// Buckets of the ring. Ten keep the error of the window's length below a tenth at 160 bytes of state.
 pub const N_BUCKETS: usize = 10;
 
 const N: u64 = N_BUCKETS as u64;
 
-/// Requests that ended, in some span of time.
+/// A ring of sums.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Tally {
-    /// Requests with an outcome.
-    pub n_ended: u32,
-    /// Those of them that failed.
-    pub n_failed: u32,
-}
-
-/// A sliding window over the outcomes of requests.
-///
-/// ```
-/// use kit::Nanos;
-/// use weir_circuit_breaker::window::{Tally, Window};
-/// let (length, mut window) = (Nanos::from_secs(10), Window::default());
-/// window.record(length, Nanos::from_secs(3), true);
-/// window.record(length, Nanos::from_secs(9), false);
-/// assert_eq!(window.tally(length, Nanos::from_secs(12)), Tally { n_ended: 2, n_failed: 1 });
-/// assert_eq!(window.tally(length, Nanos::from_secs(13)), Tally { n_ended: 1, n_failed: 0 });
-/// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Window {
+pub struct Time {
     /// Number of the newest bucket, counted from the start of the clock.
     pub newest: u64,
     /// Bucket number `n` lies at `n % 10`.
     pub buckets: [Tally; N_BUCKETS],
 }
 
-impl Window {
-    /// Counts one outcome at `now` in a window of this length.
-    pub fn record(&mut self, length: Nanos, now: Nanos, failed: bool) {
-        let number = bucket_number(length, now);
-        self.turn_to(number);
-        if let Some(tally) = self.buckets.get_mut(place(number)) {
+impl Time {
+    pub(super) fn record(&mut self, length: Nanos, now: Nanos, call: Call) {
+        if let Some(tally) = self.bucket(length, now) {
             tally.n_ended = tally.n_ended.saturating_add(1);
-            tally.n_failed = tally.n_failed.saturating_add(u32::from(failed));
+            tally.n_failed = tally.n_failed.saturating_add(u32::from(call.is_failed));
+            tally.n_slow = tally.n_slow.saturating_add(u32::from(call.is_slow));
         }
     }
 
-    /// The sums over the window that ends at `now`.
-    pub fn tally(&self, length: Nanos, now: Nanos) -> Tally {
+    pub(super) fn shed(&mut self, length: Nanos, now: Nanos) {
+        if let Some(tally) = self.bucket(length, now) {
+            tally.n_shed = tally.n_shed.saturating_add(1);
+        }
+    }
+
+    pub(super) fn tally(&self, length: Nanos, now: Nanos) -> Tally {
         let mut turned = *self;
         turned.turn_to(bucket_number(length, now));
         turned.buckets.iter().fold(Tally::default(), |sum, tally| Tally {
             n_ended: sum.n_ended.saturating_add(tally.n_ended),
             n_failed: sum.n_failed.saturating_add(tally.n_failed),
+            n_slow: sum.n_slow.saturating_add(tally.n_slow),
+            n_shed: sum.n_shed.saturating_add(tally.n_shed),
         })
+    }
+
+    fn bucket(&mut self, length: Nanos, now: Nanos) -> Option<&mut Tally> {
+        let number = bucket_number(length, now);
+        self.turn_to(number);
+        self.buckets.get_mut(place(number))
     }
 
     /// Makes this bucket part of the ring.

@@ -3,7 +3,7 @@
 //! The first opening lasts the base time; each further one twice as long as the one before, up to a cap.
 //! Chance lengthens it a little, so that the breakers of many gateways do not probe one upstream in step;
 //! it never shortens it, so that no probe comes before the promised time.
-//! The steps are undone only by success: see [`crate::breaker`].
+//! The steps are undone only by success: see [`super`].
 
 #![deny(clippy::arithmetic_side_effects)]
 
