@@ -3,105 +3,19 @@
 
 use kit::Nanos;
 use kit::table::Layout;
-use kit::units::Ratio;
-use weir_circuit_breaker::breaker::backoff::OpenTime;
-use weir_circuit_breaker::breaker::settings::{ProbeMethods, Probing, Settings, Trip};
+use weir_circuit_breaker::breaker::settings::{ProbeMethods, Settings};
 use weir_circuit_breaker::breaker::window::{Call, Span};
 use weir_circuit_breaker::breaker::{
     Asker, Breaker, Cause, Decision, Effects, Event, Refusal, State, Ticket, Transition,
 };
 use weir_circuit_breaker::entry::Packed;
 
+mod bench;
+
+use bench::{Bench, failure, secs, settings, success};
+
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-fn secs(n: u64) -> Nanos {
-    Nanos::from_secs(n)
-}
-
-fn settings() -> Settings {
-    Settings {
-        consecutive: Some(5),
-        ratio: Some(Trip { threshold: Ratio::from_percent(50), min_requests: 10 }),
-        slow: None,
-        window: Span::Time(secs(60)),
-        shedding: None,
-        open: OpenTime { base: secs(60), max: secs(600), jitter: Ratio::ZERO },
-        probes: Probing {
-            at_once: 1,
-            n_successes: 2,
-            n_failures: 1,
-            lease: secs(30),
-            methods: ProbeMethods::SafeFirst,
-        },
-        ramp: None,
-    }
-}
-
-fn success(ticket: Ticket) -> Event {
-    Event::Success { ticket, is_slow: false }
-}
-
-fn failure(ticket: Ticket) -> Event {
-    Event::Failure { ticket, is_slow: false, luck: 0, come_back: Nanos::ZERO }
-}
-
-/// A breaker, its settings and a clock in seconds.
-struct Bench {
-    breaker: Breaker,
-    settings: Settings,
-    now: Nanos,
-}
-
-impl Bench {
-    fn new(settings: Settings) -> Self {
-        Self { breaker: Breaker::default(), settings, now: secs(1_000) }
-    }
-
-    /// One that just opened after five failures.
-    fn opened() -> Self {
-        let mut bench = Self::new(settings());
-        for _ in 0..5 {
-            bench.fail();
-        }
-        assert_eq!(bench.breaker.state, State::Open);
-        bench
-    }
-
-    fn step(&mut self, event: Event) -> Effects {
-        let (next, effects) = self.breaker.step(&self.settings, event, self.now);
-        self.breaker = next;
-        effects
-    }
-
-    fn ask(&mut self, is_safe: bool) -> Decision {
-        let asker = if is_safe { Asker::Safe } else { Asker::Unsafe };
-        self.step(Event::Ask { asker, luck: 0 }).decision.unwrap()
-    }
-
-    fn probe(&mut self) -> Ticket {
-        let decision = self.ask(true);
-        let Decision::Probe(ticket) = decision else { panic!("{decision:?}") };
-        ticket
-    }
-
-    fn ticket(&self) -> Ticket {
-        Ticket { admitted_at: self.now, permit: None }
-    }
-
-    fn fail(&mut self) -> Option<Transition> {
-        self.step(failure(self.ticket())).transition
-    }
-
-    fn succeed(&mut self) -> Option<Transition> {
-        self.step(success(self.ticket())).transition
-    }
-
-    fn wait(&mut self, n: u64) -> &mut Self {
-        self.now = self.now.saturating_add(secs(n));
-        self
-    }
-}
 
 #[test]
 fn opens_on_the_last_failure_in_a_row() {
