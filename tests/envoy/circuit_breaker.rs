@@ -1,5 +1,9 @@
 //! The breaker through a real Envoy: opens as promised, lets nothing through, probes, closes.
 
+mod evidence;
+mod states;
+mod together;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -37,6 +37,7 @@ pub struct Setup {
     is_static: bool,
     has_way_back: bool,
     keeps_statistics: bool,
+    cluster: Value,
     before: Vec<Value>,
     behind: Vec<Value>,
 }
@@ -58,6 +59,7 @@ impl Setup {
             is_static: false,
             has_way_back: false,
             keeps_statistics: true,
+            cluster: json!({}),
             before: Vec::new(),
             behind: Vec::new(),
         }
@@ -113,6 +115,12 @@ impl Setup {
     #[must_use]
     pub fn without_statistics_of_modules(self) -> Self {
         Self { keeps_statistics: false, ..self }
+    }
+
+    /// With these fields of the cluster `upstream`, such as its outlier detection.
+    #[must_use]
+    pub fn cluster(self, cluster: Value) -> Self {
+        Self { cluster, ..self }
     }
 
     /// With this filter of Envoy in front of ours, behind those that are there already.
@@ -236,16 +244,20 @@ impl Setup {
         }
         let address =
             json!({"address": self.upstream.ip().to_string(), "port_value": self.upstream.port()});
+        let mut upstream = json!({
+            "name": "upstream",
+            "connect_timeout": "1s",
+            "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [{
+                "endpoint": {"address": {"socket_address": address}},
+            }]}]},
+        });
+        for (field, value) in self.cluster.as_object().into_iter().flatten() {
+            upstream[field] = value.clone();
+        }
         json!({
             "node": {"id": "test", "cluster": "test"},
             "stats_config": stats,
-            "static_resources": {"listeners": listeners, "clusters": [{
-                "name": "upstream",
-                "connect_timeout": "1s",
-                "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [{
-                    "endpoint": {"address": {"socket_address": address}},
-                }]}]},
-            }, {
+            "static_resources": {"listeners": listeners, "clusters": [upstream, {
                 // For routes to a service that has no instance.
                 "name": "deserted", "load_assignment": {"cluster_name": "deserted"},
             }, {

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crate::http::{Message, read_body, read_head};
 
@@ -137,6 +138,12 @@ impl Shared {
             }
         }
     }
+}
+
+/// Plays somebody slow, a service or a client, where slowness is what a test is about; never to wait for something.
+#[expect(clippy::disallowed_methods, reason = "the time itself is what is tested")]
+pub fn dawdle(time: Duration) {
+    thread::sleep(time);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
