@@ -68,6 +68,14 @@ impl Tag {
         self.0.to_le_bytes()
     }
 
+    /// The tag that is stored as these bytes; none if they mark an empty slot.
+    pub(crate) const fn of_bytes(bytes: [u8; 16]) -> Option<Self> {
+        match u128::from_le_bytes(bytes) {
+            0 => None,
+            tag => Some(Self(tag)),
+        }
+    }
+
     /// The bucket for this tag among `n_buckets`, all equally likely.
     pub fn bucket(self, n_buckets: u32) -> u32 {
         let high = self.0 >> 64;

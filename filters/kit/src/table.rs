@@ -195,6 +195,26 @@ impl<L: Layout> Table<L> {
         self.spot(&store.shared_get(&self.bucket_key(tag))?.value, tag).entry
     }
 
+    /// Shows every entry, with what stands for its key: for operators.
+    ///
+    /// What changes meanwhile may be seen before or after. An entry that a table of another size put where this one
+    /// does not look is not shown.
+    ///
+    /// **Cost**: one get per bucket.
+    pub fn each<S: SharedData + ?Sized>(&self, store: &S, mut see: impl FnMut(Tag, L::Entry)) {
+        for bucket in 0..self.n_buckets {
+            let Some(found) = store.shared_get(&self.key(bucket)) else { continue };
+            let slots = self.slots(&found.value).unwrap_or_default();
+            for slot in slots.chunks_exact(self.slot_size()) {
+                let Some((tag, entry)) = slot.split_first_chunk() else { continue };
+                let tag = Tag::of_bytes(*tag).filter(|tag| tag.bucket(self.n_buckets) == bucket);
+                if let Some((tag, entry)) = tag.zip(self.layout.read(entry)) {
+                    see(tag, entry);
+                }
+            }
+        }
+    }
+
     /// Changes the entry of this key: `change` sees it (or none) and says what to do; it may run several times.
     ///
     /// **Cost**: one get, and one set if something changes.

@@ -9,12 +9,15 @@ use super::{Denial, parameters};
 use crate::config::{closest, quoted};
 use crate::described::Problem;
 use crate::filter::Reply;
+use crate::headers::Headers;
 
 /// Why a request gets no answer of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// 401, 403: it may not.
     Denied(Denial),
+    /// 403: a browser sent it for a page of another site.
+    CrossSite,
     /// 400: these parameters are wrong.
     Parameters(Vec<Problem>),
     /// 404: there is no such thing; what there is instead.
@@ -73,6 +76,25 @@ impl Refusal {
         Err(Self::Unknown(format!("There is no {kind} {}; {mend}", quoted(name))))
     }
 
+    /// Whether the request is not a browser's for a page of another site; ask before a `POST` changes something.
+    ///
+    /// A page can make a browser send a `POST` to another site unasked, which counts where access is by address alone.
+    /// It says so in `origin` (RFC 6454, 7.3; the Fetch standard sends it with each `POST`). `PUT` and `DELETE` it only
+    /// sends to a site that has agreed.
+    ///
+    /// # Errors
+    /// [`Refusal::CrossSite`].
+    pub fn unless_same_site(request: &Headers) -> Result<(), Self> {
+        let Some(origin) = request.get("origin") else { return Ok(()) };
+        let end = origin.windows(3).position(|part| part == b"://");
+        let host = end.and_then(|at| origin.get(at.saturating_add(3)..));
+        if host.is_some() && host == request.get(":authority") {
+            Ok(())
+        } else {
+            Err(Self::CrossSite)
+        }
+    }
+
     /// One parameter is wrong.
     pub fn parameter(name: &str, what: impl Into<String>) -> Self {
         let problem = Problem { parameter: parameters::word(name), what: what.into() };
@@ -88,6 +110,9 @@ impl Refusal {
             }
             Self::Denied(Denial::Source) => {
                 problem(403, "Forbidden", "The operations endpoints are not for this address.")
+            }
+            Self::CrossSite => {
+                problem(403, "Forbidden", "Pages of other sites may change nothing here.")
             }
             Self::Parameters(problems) => {
                 let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();

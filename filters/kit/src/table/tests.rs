@@ -186,6 +186,26 @@ fn clearing_forgets_every_entry_and_costs_one_set_per_bucket() {
 
 #[test]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn every_entry_that_can_be_found_is_shown_once() {
+    let host = FakeHost::default();
+    let tables = [80, 160].map(|max| Table::new("t", max, UNTIL));
+    for key in 0..60 {
+        store(&tables[usize::from(key % 2 == 0)], &host, key, 1000 + key, 0);
+    }
+    for table in &tables {
+        let mut shown = Vec::new();
+        table.each(&host, |tag, entry| shown.push((tag, entry)));
+        shown.sort_unstable();
+        let found = (0..60).filter_map(|key| Some((tag(key), table.find(&host, tag(key))?)));
+        let mut found: Vec<_> = found.collect();
+        found.sort_unstable();
+        assert!(found.len() > 20);
+        assert_eq!(shown, found);
+    }
+}
+
+#[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn an_update_costs_one_get_and_one_set() {
     let (host, table) = (FakeHost::default(), Table::new("t", 8, UNTIL));
     for key in [1, 1, 2] {

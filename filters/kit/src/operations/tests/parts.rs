@@ -104,3 +104,17 @@ fn what_is_asked_is_what_follows_the_prefix() {
         ("operations", vec!["line".to_owned()], 200)
     );
 }
+
+#[test]
+fn a_page_of_another_site_is_told_by_its_origin() {
+    let is_same = |headers: &[(&str, &str)]| {
+        let x = FakeExchange::get(&FakeHost::default(), "/weir", headers);
+        Refusal::unless_same_site(&x.request()).is_ok()
+    };
+    assert!(is_same(&[]), "no browser");
+    assert!(is_same(&[("origin", "https://example.com")]));
+    for origin in ["https://evil.example", "null", "", "example.com", "https://example.com.evil"] {
+        assert!(!is_same(&[("origin", origin)]), "{origin}");
+    }
+    assert_eq!(told(Refusal::CrossSite).0, 403);
+}
