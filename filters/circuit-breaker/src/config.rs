@@ -10,6 +10,7 @@ mod settings;
 use kit::config::{Fields, Names};
 use kit::key::KeyTemplate;
 use kit::matching::Matcher;
+use kit::operations::Access;
 use kit::status::Statuses;
 
 use crate::breaker::settings::Settings;
@@ -26,6 +27,8 @@ pub struct Config {
     pub on_failure: OnFailure,
     /// How many breakers the shared table has room for.
     pub max_breakers: u32,
+    /// Who may use the operations endpoints.
+    pub operations: Access,
     /// The rules; the first that matches a request decides.
     pub rules: Vec<Rule>,
     /// The names of the rules that are switched off.
@@ -94,6 +97,10 @@ const SCOPES: [(&str, Per); 5] = [
 ];
 
 impl Per {
+    /// Every one; the records keep its place in this list.
+    pub const ALL: [Self; 5] =
+        [Self::Cluster, Self::Route, Self::VirtualHost, Self::Rule, Self::Key];
+
     /// The word in the configuration and in messages.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -123,6 +130,7 @@ impl Config {
         Self {
             on_failure,
             max_breakers,
+            operations: fields.optional_object("operations", Access::read).unwrap_or_default(),
             rules: on.into_iter().map(|(_, rule)| rule).collect(),
             switched_off: off.into_iter().map(|(_, rule)| rule.name).collect(),
         }

@@ -22,6 +22,7 @@ impl Config {
         if self.on_failure == OnFailure::Deny {
             lines.push("requests whose breaker's state can not be told are rejected".to_owned());
         }
+        lines.extend(self.operations.is_on().then(|| self.operations.describe()));
         lines
     }
 }

@@ -23,6 +23,7 @@ use kit::table::Layout;
 use crate::breaker::permits::{MAX_AT_ONCE, Permit, Permits};
 use crate::breaker::window::{Count, MAX_COUNT, N_BUCKETS, Tally, Time, Window};
 use crate::breaker::{Breaker, Control, Held, State};
+use crate::bytes::{Reader, Writer};
 
 /// Added to the loss of a breaker that rejects: it goes after every closed one.
 const LOSS_OF_NOT_CLOSED: u64 = 1 << 40;
@@ -120,12 +121,14 @@ pub const fn code_of(state: State) -> u8 {
     }
 }
 
-fn number_of(state: State) -> u8 {
+/// A state as a byte.
+pub(crate) fn number_of(state: State) -> u8 {
     let place = State::ALL.iter().position(|one| *one == state);
     place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)
 }
 
-fn state_of(number: u8) -> Option<State> {
+/// The state that this byte stands for.
+pub(crate) fn state_of(number: u8) -> Option<State> {
     State::ALL.get(usize::from(number)).copied()
 }
 
@@ -200,44 +203,5 @@ fn read_window(from: &mut Reader<'_>) -> Option<Window> {
             Some(Window::Count(window))
         }
         _ => None,
-    }
-}
-
-/// What is not read yet.
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*taken)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.take().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.take().map(u64::from_le_bytes)
-    }
-
-    fn nanos(&mut self) -> Option<Nanos> {
-        self.u64().map(Nanos)
-    }
-}
-
-/// What is not written yet; bytes that do not fit any more are dropped.
-struct Writer<'a>(&'a mut [u8]);
-
-impl Writer<'_> {
-    fn put(&mut self, bytes: &[u8]) {
-        if let Some((place, rest)) = std::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
-            place.copy_from_slice(bytes);
-            self.0 = rest;
-        }
     }
 }

@@ -16,7 +16,10 @@ use crate::answer;
 use crate::breaker::{Decision, Event, Refusal, Ticket, Transition};
 use crate::config::{Config, OnFailure, Per, Rule};
 use crate::evidence::{self, Ending, Evidence, Failures, judge};
+use crate::operations;
 use crate::policy::{Breakers, Stepped};
+use crate::records::events::{self, Happened};
+use crate::records::{Bad, Records};
 use crate::report;
 use crate::signals::{self, Bypass, Degraded, Ended, Word};
 use crate::unit::{Unit, Units};
@@ -24,9 +27,10 @@ use crate::unit::{Unit, Units};
 /// The circuit breaker of one worker.
 #[derive(Debug)]
 pub struct CircuitBreaker {
-    config: Config,
-    breakers: Breakers,
-    units: Units,
+    pub(crate) config: Config,
+    pub(crate) breakers: Breakers,
+    pub(crate) units: Units,
+    pub(crate) records: Records,
     no_rule: Counter,
     no_scope: Counter,
     degraded: [Counter; Degraded::ALL.len()],
@@ -63,6 +67,7 @@ impl Filter for CircuitBreaker {
         Self {
             breakers: Breakers::open(host, config.max_breakers),
             units: Units::new(config.rules.len(), config.max_breakers),
+            records: Records::open(host, config.max_breakers),
             no_rule: bypassed(Bypass::NoRule),
             no_scope: bypassed(Bypass::NoScope),
             degraded: Degraded::ALL
@@ -80,6 +85,11 @@ impl Filter for CircuitBreaker {
 
     fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
         let host = x.host();
+        if let Some(answer) = operations::answer(&self.config.operations, self, x) {
+            answer.audit.iter().for_each(|line| log::info!("{line}"));
+            x.note(signals::NAME, answer.word);
+            return answer.reply.into_flow();
+        }
         let Some((rule_idx, rule)) =
             self.config.rules.iter().enumerate().find(|(_, rule)| rule.matcher.matches(x))
         else {
@@ -146,6 +156,11 @@ impl Filter for CircuitBreaker {
         // A lost outcome is counted as degraded; a lost permit runs out.
         let _ = self.done(host, rule, &unit, stepped);
         unit.count_end(host, if is_late { Ended::Late } else { ended });
+        let has_failed = evidence == Evidence::Failure;
+        if has_failed || is_slow {
+            let grpc_status = LogView(x).grpc_status();
+            self.records.fail(x, rule, &unit, Bad { has_failed, is_slow, grpc_status });
+        }
     }
 
     fn on_tick(&self, host: &dyn Host) {
@@ -167,7 +182,11 @@ impl Filter for CircuitBreaker {
 impl CircuitBreaker {
     /// The breaker for this request; none if it has nothing of what tells the breakers of the rule apart.
     fn unit(&self, x: &dyn Exchange, rule_idx: usize, rule: &Rule) -> Option<Rc<Unit>> {
-        let meet = |scope: &[u8]| self.units.meet(x.host(), &self.breakers, rule_idx, rule, scope);
+        let meet = |scope: &[u8]| {
+            let unit = self.units.meet(x.host(), &self.breakers, rule_idx, rule, scope);
+            self.records.meet(x.host(), rule, &unit);
+            unit
+        };
         let scope = match rule.per {
             Per::Cluster => x.attribute(Attribute::Cluster),
             Per::Route => x.attribute(Attribute::RouteName),
@@ -201,6 +220,20 @@ impl CircuitBreaker {
     }
 
     fn tell(&self, host: &dyn Host, rule: &Rule, unit: &Unit, transition: &Transition) {
+        self.show(host, rule, unit, transition);
+        let Transition { from, to, cause } = *transition;
+        let cause = report::because(rule, cause);
+        self.note(host, rule, unit, Happened { from, to, cause, by: String::new() });
+    }
+
+    /// Takes an event into the list.
+    pub(crate) fn note(&self, host: &dyn Host, rule: &Rule, unit: &Unit, what: Happened) {
+        let id = self.breakers.id(unit.place);
+        self.records.events.add(host, &events::Event::new(host, rule, unit, id, what));
+    }
+
+    /// Counts, shows and logs a change of state.
+    pub(crate) fn show(&self, host: &dyn Host, rule: &Rule, unit: &Unit, transition: &Transition) {
         self.units.show(host, &self.breakers, unit, transition);
         let line = report::line(rule, &unit.scope, transition);
         log::log!(report::level(transition), "{}: {line}", signals::NAME);
@@ -223,7 +256,7 @@ impl CircuitBreaker {
         }
     }
 
-    fn tell_evicted(&self, host: &dyn Host) {
+    pub(crate) fn tell_evicted(&self, host: &dyn Host) {
         self.evictions.add(host, 1);
         if self.evicted_logged_at.is_due(host.now()) {
             log::warn!(

@@ -24,10 +24,11 @@
 //!
 //! [`breaker`] is the machine, with its parts (window, back-off, permits, shedding) and the settings that rules make;
 //! [`evidence`] says what a failure is: all pure. [`entry`] packs a breaker, [`policy`] lets all workers share it,
-//! [`filter`] speaks to the host.
+//! [`filter`] speaks to the host. [`records`] keeps what happened and [`operations`] is the operator's way in.
 
 pub mod answer;
 pub mod breaker;
+mod bytes;
 pub mod config;
 mod describe;
 pub mod entry;
@@ -35,7 +36,9 @@ pub mod evidence;
 pub mod filter;
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;
+pub mod operations;
 pub mod policy;
+pub mod records;
 pub mod report;
 pub mod signals;
 pub mod unit;

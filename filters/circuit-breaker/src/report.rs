@@ -16,8 +16,12 @@ pub fn line(rule: &Rule, scope: &str, transition: &Transition) -> String {
             write!(line, " {}={scope}", rule.per.as_str())
         }
     };
-    let _ = write!(line, " {}", Because { cause: transition.cause, rule });
-    line
+    line + " " + &because(rule, transition.cause)
+}
+
+/// Why, in words and numbers: `cause=consecutive failures=5/5 retry_in=60s`.
+pub fn because(rule: &Rule, cause: Cause) -> String {
+    Because { cause, rule }.to_string()
 }
 
 /// Why, in words and numbers.

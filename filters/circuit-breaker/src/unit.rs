@@ -33,7 +33,33 @@ pub struct Unit {
     pub place: Tag,
     /// The cluster, route, host or key that it is for, readable; empty if it is for the whole rule.
     pub scope: String,
+    /// What operators may see of it, for the records.
+    pub shown: Shown,
+    /// Whether the records have its name, or are to get it only when it fails.
+    pub is_listed: Cell<bool>,
     series: Rc<Series>,
+}
+
+/// What operators may see of what a breaker is for.
+#[derive(Debug)]
+pub enum Shown {
+    /// This text.
+    Text(Box<[u8]>),
+    /// This key, in words.
+    Key(Box<[u8]>),
+    /// Nothing.
+    Nothing,
+}
+
+impl Shown {
+    /// The text; empty if there is nothing to be seen.
+    pub fn text(&self) -> Vec<u8> {
+        match self {
+            Self::Text(text) => text.to_vec(),
+            Self::Key(key) => kit::key::readable(key).into_bytes(),
+            Self::Nothing => Vec::new(),
+        }
+    }
 }
 
 /// The metrics of a breaker, or of all that are beyond the bound.
@@ -99,21 +125,57 @@ impl Units {
         }
         let place = breakers.place(&rule.name, rule.per, scope);
         if rule.per == Per::Key {
-            let series = self.of_keys(host, rule_idx, rule);
-            return Rc::new(Unit { rule_idx, place, scope: breakers.id(place), series });
+            let shown = if rule.show_keys { Shown::Key(Box::from(scope)) } else { Shown::Nothing };
+            return self.stranger(host, breakers, rule_idx, rule, place, shown);
         }
         let is_full = met.iter().map(BTreeMap::len).sum::<usize>() >= self.max;
+        let shown = Shown::Text(Box::from(scope));
+        if is_full {
+            return self.stranger(host, breakers, rule_idx, rule, place, shown);
+        }
         let scope_text = text(scope);
-        let series = if is_full {
-            Rc::clone(self.others.get_or_init(|| Rc::new(Series::of_many(host, OVERFLOW))))
-        } else {
-            Rc::new(Series::new(host, rule, &scope_text))
-        };
-        let unit = Rc::new(Unit { rule_idx, place, scope: scope_text, series });
-        if let Some(units) = met.get_mut(rule_idx).filter(|_| !is_full) {
+        let series = Rc::new(Series::new(host, rule, &scope_text));
+        let is_listed = Cell::new(false);
+        let unit = Rc::new(Unit { rule_idx, place, scope: scope_text, shown, is_listed, series });
+        if let Some(units) = met.get_mut(rule_idx) {
             units.insert(Box::from(scope), Rc::clone(&unit));
         }
         unit
+    }
+
+    /// The breaker at this place, as an operator names it: the one that this worker keeps, if it is for this scope.
+    pub fn at(
+        &self,
+        host: &dyn Host,
+        breakers: &Breakers,
+        rule_idx: usize,
+        rule: &Rule,
+        place: Tag,
+        scope: &[u8],
+    ) -> Rc<Unit> {
+        if rule.per != Per::Key && breakers.place(&rule.name, rule.per, scope) == place {
+            return self.meet(host, breakers, rule_idx, rule, scope);
+        }
+        self.stranger(host, breakers, rule_idx, rule, place, Shown::Text(Box::from(scope)))
+    }
+
+    /// One that this worker does not keep.
+    fn stranger(
+        &self,
+        host: &dyn Host,
+        breakers: &Breakers,
+        rule_idx: usize,
+        rule: &Rule,
+        place: Tag,
+        shown: Shown,
+    ) -> Rc<Unit> {
+        let (scope, series) = if rule.per == Per::Key {
+            (breakers.id(place), self.of_keys(host, rule_idx, rule))
+        } else {
+            let others = || Rc::new(Series::of_many(host, OVERFLOW));
+            (text(&shown.text()), Rc::clone(self.others.get_or_init(others)))
+        };
+        Rc::new(Unit { rule_idx, place, scope, shown, is_listed: Cell::new(true), series })
     }
 
     /// Some of the breakers that this worker met: each time the next ones, so that all have their turn.

@@ -181,6 +181,7 @@ fn state_outlives_an_update_of_the_configuration() {
 #[test]
 fn closed_and_healthy_costs_one_get_and_one_set() {
     let gateway = Gateway::new(2, CONFIG);
+    assert!(gateway.get(0, OK), "the worker meets the breaker");
     for _ in 0..3 {
         let before = gateway.host.shared_ops();
         let passing = gateway.ask(0, "GET", "pay").ok().unwrap();

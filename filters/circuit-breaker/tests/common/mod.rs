@@ -1,4 +1,5 @@
 //! Two workers of one Envoy: two filters of one configuration on one host.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use kit::exchange::Attribute;
 use kit::fake::{FakeExchange, FakeHost};
@@ -58,8 +59,14 @@ impl Gateway {
     }
 
     /// The request ends.
-    pub(crate) fn end(&self, mut passing: Passing, end: End) {
+    pub(crate) fn end(&self, passing: Passing, end: End) {
+        self.end_with(passing, end, |_x| {});
+    }
+
+    /// The request ends, and Envoy has more to say.
+    pub(crate) fn end_with(&self, mut passing: Passing, end: End, say: impl FnOnce(&FakeExchange)) {
         let x = &passing.exchange;
+        say(x);
         x.set_attribute(Attribute::ResponseFlags, &end.0.to_le_bytes());
         x.set_attribute(Attribute::ResponseDetails, end.1.as_bytes());
         x.set_attribute(Attribute::ResponseCode, &end.2.to_le_bytes());
