@@ -1,6 +1,7 @@
 //! The cache: what is a hit, for whom, how old, and what never is.
 
 mod crash;
+mod rollback;
 
 use std::time::Duration;
 

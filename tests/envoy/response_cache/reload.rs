@@ -140,6 +140,35 @@ fn who_waits_and_who_comes_after_an_update_get_the_answer_that_is_under_way() {
     assert_eq!(origin.hits(), 1);
 }
 
+/// The one who leads keeps the first configuration alive; the second, to which Envoy last sent messages, ends.
+/// Who is not woken gets 504 from Envoy, since nothing happens in its stream.
+#[test]
+fn who_waits_after_a_rollback_is_woken_though_the_newer_configuration_is_gone() {
+    let gate = Gate::default();
+    let shut = gate.clone();
+    let origin = Origin::start(move |request| {
+        shut.pass();
+        Act::response(200, &[("cache-control", "max-age=600")], request.target())
+    });
+    let gateway = start(&origin);
+    thread::scope(|scope| {
+        let mut asking = vec![scope.spawn(|| gateway.get("/a"))];
+        wait::until(PATIENCE, || (origin.hits() == 1).then_some(())).expect("the leader is there");
+        asking.extend((0..8).map(|_| scope.spawn(|| gateway.get("/a"))));
+        wait::until(PATIENCE, || active(&gateway, 9)).expect("eight wait");
+        update(&gateway, &configuration("200s"));
+        update(&gateway, &configuration("100s"));
+        asking.extend((0..8).map(|_| scope.spawn(|| gateway.get("/a"))));
+        wait::until(PATIENCE, || active(&gateway, 17)).expect("eight more wait");
+        gate.open();
+        for asked in asking {
+            let answer = asked.join().expect("everybody is answered");
+            assert_eq!((answer.status(), answer.text().as_str()), (200, "/a"));
+        }
+    });
+    assert_eq!(origin.hits(), 1);
+}
+
 #[test]
 fn what_can_not_be_stored_stays_remembered() {
     let origin = Origin::start(|_| Act::response(200, &[("cache-control", "private")], "mine"));

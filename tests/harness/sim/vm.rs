@@ -61,6 +61,7 @@ impl Vm {
     }
 
     /// Gives the VM a configuration: makes a root context, which new streams belong to from here on.
+    /// One that an older root context still lives with is that one's again, and the guest hears nothing of it.
     ///
     /// # Errors
     /// The log lines of a module that refused; the previous configuration stays in force.
@@ -213,6 +214,12 @@ impl VmState {
     }
 
     fn configure(&mut self, configuration: &[u8]) -> bool {
+        let is_same = |root: &Root| root.retired && root.configuration == configuration;
+        let living = self.host().roots.iter().find(|(_, root)| is_same(root)).map(|(id, _)| *id);
+        if let Some(root) = living {
+            self.replace_root(root);
+            return true;
+        }
         let root = self.claim_context();
         let size = u32::try_from(configuration.len()).unwrap_or(u32::MAX);
         let context = Root {
@@ -231,13 +238,22 @@ impl VmState {
             self.host().roots.remove(&root);
             return false;
         }
+        self.replace_root(root);
+        true
+    }
+
+    /// New streams belong to this root context from here on.
+    fn replace_root(&mut self, root: u32) {
         let previous = std::mem::replace(&mut self.root, root);
-        if let Some(previous) = self.host().roots.get_mut(&previous) {
+        let roots = &mut self.host().roots;
+        if let Some(previous) = roots.get_mut(&previous) {
             previous.retired = true;
+        }
+        if let Some(root) = roots.get_mut(&root) {
+            root.retired = false;
         }
         self.settle();
         self.bury_retired_roots();
-        true
     }
 
     fn enter_configure(&mut self, root: u32, size: u32) -> bool {

@@ -80,15 +80,24 @@ impl<F: Filter> Plugin<F> {
     }
 }
 
-impl<F: Filter> Context for Plugin<F> {
-    fn on_done(&mut self) -> bool {
+/// In `proxy_on_delete`, which every module exports; `proxy_on_done` would cost each stream a callback.
+impl<F: Filter> Drop for Plugin<F> {
+    fn drop(&mut self) {
         // Envoy does not stop the timer of a root context that goes away.
         if F::TICK.is_some() {
             abi::set_tick_period(0);
         }
-        true
+        if F::CALLBACKS.contains(Callback::QueueReady) {
+            queue::abandon(self.context);
+        }
+        // Envoy cancels what a root that goes away has called, and tells nobody.
+        for (caller, id) in self.calls.take().into_values() {
+            answered(caller, id, Answer::Failed);
+        }
     }
+}
 
+impl<F: Filter> Context for Plugin<F> {
     fn on_http_call_response(
         &mut self,
         token: u32,

@@ -8,6 +8,10 @@
 //! There is one queue per VM, not per root: queues are never freed, and a new configuration in the same VM takes
 //! the old queue over, with the streams still waiting on it. So the root that starts a call need not be the one whose
 //! filter wanted it: a call carries its own root, and the answer goes to that one's filter ([`caller`]).
+//!
+//! Envoy tells nobody but the root that registered last. If that one goes before an older one, as after a rollback
+//! to a configuration that still lives or the removal of one of two listeners, another root takes the queue over at
+//! once ([`abandon`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -35,6 +39,10 @@ pub(super) enum Sleep {
 thread_local! {
     static QUEUE: Cell<Option<u32>> = const { Cell::new(None) };
     static NAME: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The roots that are configured and have not ended, in the order in which they came.
+    static ROOTS: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+    /// The root that Envoy tells of messages; zero for none that lives.
+    static REGISTRANT: Cell<u32> = const { Cell::new(0) };
     static SLEEPERS: RefCell<BTreeMap<u32, Weak<dyn Sleeper>>> = const { RefCell::new(BTreeMap::new()) };
     static CALLS: RefCell<Vec<(u32, Call)>> = const { RefCell::new(Vec::new()) };
     static CALLERS: RefCell<BTreeMap<u32, Weak<dyn Caller>>> = const { RefCell::new(BTreeMap::new()) };
@@ -66,11 +74,41 @@ pub(super) fn register(root: u32, filter: Weak<dyn Caller>) {
         callers.retain(|_, caller| caller.strong_count() > 0);
         callers.insert(root, filter);
     });
+    ROOTS.with_borrow_mut(|roots| {
+        roots.retain(|each| *each != root);
+        roots.push(root);
+    });
+    own(root);
+}
+
+/// This root ends: it owns the queue no longer. The youngest of the others takes it over, with what waits in it.
+pub(super) fn abandon(root: u32) {
+    ROOTS.with_borrow_mut(|roots| roots.retain(|each| *each != root));
+    if REGISTRANT.get() != root {
+        return;
+    }
+    REGISTRANT.set(0);
+    let heirs: Vec<u32> = ROOTS.with_borrow(|roots| roots.iter().rev().copied().collect());
+    // The host takes the effective context for the one that registers.
+    if let Some(heir) = heirs.into_iter().find(|heir| abi::set_effective_context(*heir)) {
+        own(heir);
+        abi::set_effective_context(root);
+    }
+}
+
+/// Has Envoy tell this root, which is the effective context, of messages from now on.
+fn own(root: u32) {
+    // What was sent to a root that had ended, nobody has been told of.
+    let is_unheard = QUEUE.get().is_some() && REGISTRANT.get() == 0;
     NAME.with_borrow_mut(|name| {
         let name = name
             .get_or_insert_with(|| format!("weir/{:016x}{:016x}", abi::random(), abi::random()));
         QUEUE.set(abi::register_queue(name));
     });
+    REGISTRANT.set(root);
+    if is_unheard {
+        wake(waker(START_CALLS));
+    }
     if QUEUE.get().is_none() {
         log::error!(
             "kit: no message queue: paused requests can not be woken; Envoy refused to register one"
