@@ -1,7 +1,8 @@
 //! A response on its way into the store: a copy that grows while the chunks pass, and the memory it may take.
 //!
 //! Nothing is held back from the client. A copy that would go beyond its own limit, or beyond what all copies
-//! of this worker may take together, is given up at once.
+//! of this worker may take together, is given up at once. Stored responses that are kept at hand while the origin
+//! is asked about them count among these copies.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -24,6 +25,16 @@ impl Budget {
         Self { left: Rc::new(Cell::new(bytes)) }
     }
 
+    /// A share of this many bytes.
+    ///
+    /// # Errors
+    /// [`Refusal::FillMemory`] if so many are not free.
+    pub fn lease(&self, bytes: u64) -> Result<Lease, Refusal> {
+        let mut lease = Lease { budget: self.clone(), held: 0 };
+        lease.grow_to(bytes)?;
+        Ok(lease)
+    }
+
     /// Bytes that are free now.
     pub fn left(&self) -> u64 {
         self.left.get()
@@ -32,7 +43,7 @@ impl Budget {
 
 /// A share of a [`Budget`], given back when it is dropped, however the exchange ended.
 #[derive(Debug)]
-struct Lease {
+pub struct Lease {
     budget: Budget,
     held: u64,
 }

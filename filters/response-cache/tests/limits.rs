@@ -3,9 +3,11 @@
 
 mod play;
 
+use kit::exchange::{Attribute, Map};
 use kit::fake::FakeExchange;
-use kit::{Filter, Flow, Nanos};
-use play::{MAX_AGE, Run, count, setup};
+use kit::headers::Headers;
+use kit::{Exchange, Filter, Flow, Nanos};
+use play::{MAX_AGE, Run, count, setup, worker};
 use weir_response_cache::Stream;
 
 #[cfg(target_arch = "wasm32")]
@@ -111,6 +113,40 @@ fn copies_share_one_budget_and_give_it_back() {
     drop(running);
     Run::get(&cache, &host, "/a", &[]).answer("200", &announced, &[7; 60_000]);
     assert_eq!(Run::get(&cache, &host, "/a", &[]).reply().body.len(), 60_000);
+    assert_eq!(count(&host, "refused_total;reason=fill_memory"), refused);
+}
+
+#[test]
+fn stale_copies_that_wait_for_the_origin_take_of_the_same_budget() {
+    let (host, _) = setup();
+    let cache = worker(
+        &host,
+        r#"{"name": "large", "max_entries": 256, "max_bytes": "8MiB", "max_object": "64KiB", "fill_memory": "1MiB"}"#,
+    );
+    let stale = [("cache-control", "max-age=1, stale-if-error=600"), ("etag", "\"1\"")];
+    let path = |n: usize| format!("/{n}");
+    for n in 0..40 {
+        Run::get(&cache, &host, &path(n), &[]).answer("200", &stale, &[7; 30_000]);
+    }
+    host.advance(Nanos::from_secs(2));
+    let mut running: Vec<_> = (0..40).map(|n| Run::get(&cache, &host, &path(n), &[])).collect();
+    let is_asked_about = |run: &Run<'_>| run.x.request().get("if-none-match").is_some();
+    let n_kept = running.iter().filter(|run| is_asked_about(run)).count();
+    let refused = count(&host, "refused_total;reason=fill_memory");
+    assert!((30..=34).contains(&n_kept), "1 MiB holds 34 of them, {n_kept} are kept");
+    assert_eq!(usize::try_from(refused).unwrap(), 40 - n_kept);
+    // One that is kept stands in for an error; one that is not gets the whole.
+    let at = running.iter().position(is_asked_about).unwrap();
+    let mut kept = running.swap_remove(at);
+    kept.x.set_map(Map::Response, Headers::new(&[(":status", "503")]));
+    kept.x.set_attribute(Attribute::ResponseDetails, b"via_upstream");
+    let flow = cache.on_response_headers(&mut kept.stream, &kept.x, true);
+    assert!(matches!(flow, Flow::Reply(reply) if reply.body.len() == 30_000));
+    let at = running.iter().position(|run| !is_asked_about(run)).unwrap();
+    let other = running.swap_remove(at);
+    assert!(!other.answer("200", &stale, &[8; 30_000]).contains("hit"));
+    drop((kept, running));
+    Run::get(&cache, &host, "/a", &[]).answer("200", MAX_AGE, &[7; 60_000]);
     assert_eq!(count(&host, "refused_total;reason=fill_memory"), refused);
 }
 

@@ -8,7 +8,7 @@ use kit::{Exchange, Filter, Flow};
 
 use super::ResponseCache;
 use super::looking::{Look, Origin};
-use super::stream::{Asked, Forwarded, Held, Passing, Queued, Stream, Waiting};
+use super::stream::{Asked, Forwarded, Held, Kept, Passing, Queued, Stream, Waiting};
 use crate::background::{self, Errand, MARKER};
 use crate::config::Action;
 use crate::http::directives::RequestDirectives;
@@ -269,7 +269,9 @@ impl ResponseCache {
         flight: Held,
     ) -> Flow {
         let Origin { decision, stale, validate, .. } = origin;
-        let validating = validate && self.prepare(x, &asked, stale.as_deref());
+        let stale = stale.and_then(|stale| self.keep(x, stale));
+        let known = stale.as_ref().map(|kept| &*kept.stored);
+        let validating = validate && self.prepare(x, &asked, known);
         if let Some(rule) = self.config.rules.get(asked.rule).filter(|_| asked.may_store) {
             // The origin is to choose by what is compared.
             for (name, value) in rule.normal.rewrites(&asked.headers) {
@@ -281,6 +283,17 @@ impl ResponseCache {
         let forwarded = Forwarded { decision, asked, at, stale, validating, flight };
         *stream = Stream::Forwarded(Box::new(forwarded));
         Flow::Continue
+    }
+
+    /// Keeps what is stored at hand while the origin is asked; without it, where copies take all that they may.
+    fn keep(&self, x: &dyn Exchange, stored: Rc<Stored>) -> Option<Kept> {
+        match self.budget.lease(stored.size()) {
+            Ok(lease) => Some(Kept::new(stored, lease)),
+            Err(refusal) => {
+                self.meters.refused(x.host(), refusal);
+                None
+            }
+        }
     }
 
     /// Puts our conditions in the place of the client's; whether there are any.

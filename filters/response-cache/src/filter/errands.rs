@@ -77,7 +77,7 @@ impl ResponseCache {
             304 => asked.request.has_condition,
             _ => false,
         };
-        if asked.background || forwarded.stale.is_some() || !fits {
+        if asked.background || !fits {
             return;
         }
         let mut whole = response.clone();

@@ -5,7 +5,7 @@ use kit::{Exchange, Nanos};
 
 use super::ResponseCache;
 use super::passing::{is_from_upstream, refused};
-use super::stream::{Asked, Filling, Forwarded, Stream};
+use super::stream::{Asked, Filling, Forwarded, Stream, Writing};
 use crate::fill::Fill;
 use crate::http::freshness::Arrival;
 use crate::http::response::Response;
@@ -114,13 +114,13 @@ impl ResponseCache {
 
     /// Stores a response that has passed in whole.
     pub(super) fn finish(&self, x: &dyn Exchange, filling: Filling) {
-        let Filling { fill, mut flight, stale } = filling;
+        let Filling { fill, mut flight, replaces } = filling;
         let stored = fill.end().and_then(|(stored, asked)| self.put(x, stored, asked));
         let landing = match stored {
             Ok(()) => {
                 // What it replaces has another key, under which it would be found before this one.
-                if let Some(stale) = stale {
-                    self.forget_entry(x, &stale);
+                if let Some(Writing { key, generation }) = replaces {
+                    self.forget_entry(x, &key, generation);
                 }
                 Landing::Stored
             }

@@ -4,7 +4,7 @@ use kit::Exchange;
 
 use super::ResponseCache;
 use super::passing::{has_failed, is_from_upstream, is_own_fault};
-use super::stream::{Forwarded, Passing};
+use super::stream::{Forwarded, Passing, Writing};
 use crate::http::reference;
 use crate::http::response::Response;
 use crate::key::{self};
@@ -70,10 +70,11 @@ impl ResponseCache {
         &self,
         x: &dyn Exchange,
         forwarded: &Forwarded,
+        stale: Option<&Writing>,
         status: u16,
         refusal: Refusal,
     ) {
-        let Some(stale) = &forwarded.stale else { return };
+        let Some(stale) = stale else { return };
         // An error may be about this request alone; these say what every other one would hear.
         let replaced = forwarded.validating
             && matches!(status, 200..=399 | 404 | 410)

@@ -5,7 +5,7 @@ use kit::{Exchange, Filter, Flow, Nanos};
 
 use super::ResponseCache;
 use super::looking::heed;
-use super::stream::{Filling, Forwarded, Held, Passing, Stream};
+use super::stream::{Filling, Forwarded, Held, Kept, Passing, Stream};
 use crate::http::freshness::Arrival;
 use crate::http::request::Method;
 use crate::http::response::Response;
@@ -48,22 +48,25 @@ impl ResponseCache {
         let response = Response::read(&headers, &self.config.targeted);
         let status = response.status;
         let local = || !is_from_upstream(x);
-        if let Some(stale) = forwarded.stale.clone() {
+        let kept = forwarded.stale.take();
+        if let Some(stale) = kept.as_ref().map(|kept| &*kept.stored) {
             if has_failed(x, status) {
                 self.validated(x, &forwarded, Validation::Failed);
-                if let Some(flow) = self.serve_instead(stream, x, &mut forwarded, &stale, status) {
+                if let Some(flow) = self.serve_instead(stream, x, &mut forwarded, stale, status) {
                     return flow;
                 }
             } else if status == 304 && forwarded.validating && !local() {
-                return self.revalidated(stream, x, forwarded, &stale, &headers);
+                return self.revalidated(stream, x, forwarded, stale, &headers);
             } else {
                 self.validated(x, &forwarded, Validation::Replaced);
                 if forwarded.asked.request.method == Method::Head && stale.status == 200 && !local()
                 {
-                    self.learn_from_head(x, &forwarded, &stale, &headers);
+                    self.learn_from_head(x, &forwarded, stale, &headers);
                 }
             }
         }
+        // From here on its name will do; the copy of what comes may need the room.
+        let replaced = kept.map(Kept::into_writing);
         let begun =
             forwarded.asked.may_store.then(|| self.begin(x, &forwarded, &response, &headers));
         let outcome = begun.as_ref().map(|begun| begun.as_ref().map(|_| ()).map_err(|why| *why));
@@ -76,12 +79,14 @@ impl ResponseCache {
                     let landing = landing(x, &forwarded, status, refusal);
                     self.land(x, &mut forwarded.flight, landing);
                 }
-                self.forget_refused(x, &forwarded, status, refusal);
-                self.fetch_whole(x, &forwarded, &response, &headers);
+                self.forget_refused(x, &forwarded, replaced.as_ref(), status, refusal);
+                if replaced.is_none() {
+                    self.fetch_whole(x, &forwarded, &response, &headers);
+                }
             }
             Some(Ok(fill)) => {
-                let stale = forwarded.stale.filter(|stale| stale.key != fill.key());
-                let filling = Filling { fill, flight: forwarded.flight, stale };
+                let replaces = replaced.filter(|writing| writing.key != fill.key());
+                let filling = Filling { fill, flight: forwarded.flight, replaces };
                 if end {
                     self.finish(x, filling);
                 } else {

@@ -96,9 +96,9 @@ impl ResponseCache {
     }
 
     /// Throws away one stored response, wherever it lies by now.
-    pub(super) fn forget_entry(&self, x: &dyn Exchange, stored: &Stored) {
-        for entry in self.store.entries_of(x.host(), &stored.key) {
-            if entry.stored.generation == stored.generation {
+    pub(super) fn forget_entry(&self, x: &dyn Exchange, key: &[u8], generation: u64) {
+        for entry in self.store.entries_of(x.host(), key) {
+            if entry.stored.generation == generation {
                 self.forget(x.host(), entry.place);
             }
         }

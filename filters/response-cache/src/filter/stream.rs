@@ -6,7 +6,7 @@ use std::rc::Rc;
 use kit::Nanos;
 use kit::headers::Headers;
 
-use crate::fill::Fill;
+use crate::fill::{Fill, Lease};
 use crate::http::request::Request;
 use crate::key::Key;
 use crate::reply::Mend;
@@ -73,7 +73,7 @@ pub struct Forwarded {
     /// When it went on.
     pub(super) at: Nanos,
     /// What is stored and could not be the answer by itself.
-    pub(super) stale: Option<Rc<Stored>>,
+    pub(super) stale: Option<Kept>,
     /// The origin is asked whether that is still good.
     pub(super) validating: bool,
     pub(super) flight: Held,
@@ -85,7 +85,33 @@ pub struct Filling {
     pub(super) fill: Fill,
     pub(super) flight: Held,
     /// What it replaces, where that is stored under another key.
-    pub(super) stale: Option<Rc<Stored>>,
+    pub(super) replaces: Option<Writing>,
+}
+
+/// A stored response that is kept at hand, within what copies may take.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) stored: Rc<Stored>,
+    _lease: Lease,
+}
+
+impl Kept {
+    /// This response, for as long as the lease of its size lasts.
+    pub(super) const fn new(stored: Rc<Stored>, lease: Lease) -> Self {
+        Self { stored, _lease: lease }
+    }
+
+    /// Lets go of the response, but for what names it.
+    pub(super) fn into_writing(self) -> Writing {
+        Writing { key: self.stored.key.clone(), generation: self.stored.generation }
+    }
+}
+
+/// One writing of what is stored under a key.
+#[derive(Debug)]
+pub(super) struct Writing {
+    pub(super) key: Vec<u8>,
+    pub(super) generation: u64,
 }
 
 /// What streams left undone when they ended; the timer does it for them.

@@ -140,7 +140,7 @@ impl ResponseCache {
         let is_moved = fresh.variant != stale.variant;
         self.put(x, fresh, asked)?;
         if is_moved {
-            self.forget_entry(x, stale);
+            self.forget_entry(x, &stale.key, stale.generation);
         }
         Ok(())
     }

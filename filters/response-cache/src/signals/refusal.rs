@@ -33,7 +33,7 @@ pub enum Refusal {
     LocalReply,
     /// Larger than `max_object`.
     TooLarge,
-    /// `fill_memory` was in use.
+    /// `fill_memory` was in use; also, once for each, what is stored and could not be kept at hand for that.
     FillMemory,
     /// The body is not as long as was announced.
     Incomplete,

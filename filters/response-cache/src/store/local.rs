@@ -69,7 +69,7 @@ impl Local {
 
     /// Takes a response in, and lets go of others for it; one that is too large stays outside.
     pub fn put(&self, stored: &Rc<Stored>) {
-        let size = size_of(stored);
+        let size = stored.size().saturating_add(OVERHEAD);
         let mut held = self.held.borrow_mut();
         if size > self.max_bytes / LARGEST_PART
             || held.by_generation.contains_key(&stored.generation)
@@ -112,20 +112,4 @@ impl Held {
         }
         true
     }
-}
-
-/// What a response takes in memory.
-fn size_of(stored: &Stored) -> u64 {
-    let parts = [
-        stored.key.capacity(),
-        stored.uri.capacity(),
-        stored.names.capacity(),
-        stored.variant.capacity(),
-        stored.tags.capacity().saturating_mul(8),
-        stored.rule.capacity(),
-        stored.fields.capacity(),
-        stored.body.capacity(),
-    ];
-    let parts = parts.into_iter().fold(0_usize, usize::saturating_add);
-    u64::try_from(parts).unwrap_or(u64::MAX).saturating_add(OVERHEAD)
 }

@@ -79,6 +79,22 @@ impl Stored {
         record::decode(VERSION, bytes)
     }
 
+    /// Bytes of its parts in memory, as they are allocated.
+    pub fn size(&self) -> u64 {
+        let parts = [
+            self.key.capacity(),
+            self.uri.capacity(),
+            self.names.capacity(),
+            self.variant.capacity(),
+            self.tags.capacity().saturating_mul(8),
+            self.rule.capacity(),
+            self.fields.capacity(),
+            self.body.capacity(),
+        ];
+        let parts = parts.into_iter().fold(0_usize, usize::saturating_add);
+        u64::try_from(parts).unwrap_or(u64::MAX)
+    }
+
     /// Its freshness.
     pub const fn freshness(&self) -> Freshness {
         Freshness {
