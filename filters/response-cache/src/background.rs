@@ -10,7 +10,8 @@
 //! is removed before the request goes on; one that is not genuine is removed too, and means nothing.
 //!
 //! The edge: a call that fails changes nothing, what is stored stays as it is. Beyond `max_concurrent` calls of one
-//! worker none is started.
+//! worker none is started. A call whose end is never heard of, because what had started it is gone, ends by itself
+//! [a while](PATIENCE) after its timeout.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -30,6 +31,9 @@ pub const MARKER: &str = "x-weir-background";
 
 /// How old a marker may be.
 const MAX_MARKER_AGE: Nanos = Nanos::MINUTE;
+
+/// How long after its timeout the end of a call is waited for: Envoy's timer is no later than its event loop is.
+const PATIENCE: Nanos = Nanos::SECOND;
 
 /// What a background request is for, as its marker says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +84,14 @@ pub struct Background<T> {
     secret: Secret,
     filter: &'static str,
     next: Cell<u64>,
-    under_way: RefCell<BTreeMap<u64, T>>,
+    under_way: RefCell<BTreeMap<u64, UnderWay<T>>>,
+}
+
+#[derive(Debug)]
+struct UnderWay<T> {
+    on_end: T,
+    /// From when on its end will not be heard of any more.
+    until: Nanos,
 }
 
 /// How a background request ended.
@@ -126,7 +137,8 @@ impl<T> Background<T> {
         }
         let number = self.next.get();
         self.next.set(number.wrapping_add(1));
-        self.under_way.borrow_mut().insert(number, on_end);
+        let until = host.now() + self.settings.timeout + PATIENCE;
+        self.under_way.borrow_mut().insert(number, UnderWay { on_end, until });
         host.call(Call {
             id: CallId { filter: self.filter, number },
             cluster: self.settings.cluster.clone(),
@@ -139,7 +151,7 @@ impl<T> Background<T> {
 
     /// A call has ended: what its maker wanted back, and how it ended; `None` for a call that is not known.
     pub fn ended(&self, id: CallId, answer: &Answer) -> Option<(T, Ended)> {
-        let on_end = self.under_way.borrow_mut().remove(&id.number)?;
+        let UnderWay { on_end, .. } = self.under_way.borrow_mut().remove(&id.number)?;
         let ended = match answer {
             Answer::Response { headers, .. } => match headers.text(":status").map(str::parse) {
                 Some(Ok(status)) => Ended::Answered { status, is_stored: says_stored(headers) },
@@ -148,6 +160,15 @@ impl<T> Background<T> {
             Answer::Failed => Ended::Failed,
         };
         Some((on_end, ended))
+    }
+
+    /// What the makers of calls want back whose end nobody will tell: they have failed.
+    ///
+    /// **Cost**: no host call; looks at every request that is under way here.
+    pub fn overdue(&self, now: Nanos) -> Vec<T> {
+        let mut under_way = self.under_way.borrow_mut();
+        let overdue = under_way.extract_if(.., |_, call| call.until <= now);
+        overdue.map(|(_, call)| call.on_end).collect()
     }
 
     fn headers(&self, host: &dyn Host, job: &Job<'_>) -> Vec<(String, String)> {

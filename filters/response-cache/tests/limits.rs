@@ -151,6 +151,31 @@ fn stale_copies_that_wait_for_the_origin_take_of_the_same_budget() {
 }
 
 #[test]
+fn a_refresh_whose_end_nobody_tells_has_failed_and_the_next_one_starts() {
+    let (host, _) = setup();
+    let cache = worker(
+        &host,
+        r#"{"name": "back", "background": {"cluster": "back", "timeout": "2s", "max_concurrent": 1}}"#,
+    );
+    let stale = [("cache-control", "max-age=1, stale-while-revalidate=600")];
+    for path in ["/a", "/b"] {
+        Run::get(&cache, &host, path, &[]).answer("200", &stale, b"old");
+    }
+    host.advance(Nanos::from_secs(2));
+    let is_refreshed = |path: &str| {
+        assert_eq!(Run::get(&cache, &host, path, &[]).reply().body, b"old");
+        !host.take_calls().is_empty()
+    };
+    assert!(is_refreshed("/a"));
+    assert!(!is_refreshed("/b"), "there is room for one");
+    host.advance(Nanos::from_secs(3));
+    cache.on_tick(&host);
+    assert_eq!(count(&host, "refreshes_total;result=failed"), 1);
+    host.advance(Nanos::from_secs(1));
+    assert!(is_refreshed("/b") && !is_refreshed("/a"));
+}
+
+#[test]
 fn its_own_answer_and_other_protocols_are_left_alone() {
     let (host, cache) = setup();
     Run::get(&cache, &host, "/a", &[]).answer("200", MAX_AGE, b"hello");

@@ -90,6 +90,19 @@ fn the_request_is_the_occasion_without_its_conditions_and_its_connection() {
 }
 
 #[test]
+fn a_call_whose_end_nobody_tells_makes_room_again() {
+    let host = FakeHost::default();
+    let background = start(&host, &job(), 1);
+    let id = host.take_calls().remove(0).id;
+    assert_eq!(background.overdue(T0 + Nanos::from_millis(5_999)), Vec::<u8>::new());
+    assert!(!background.has_room());
+    assert_eq!(background.overdue(T0 + Nanos::from_secs(6)), [7]);
+    assert!(background.has_room());
+    assert_eq!(background.ended(id, &Answer::Failed), None, "too late");
+    assert_eq!(background.overdue(T0 + Nanos::MINUTE), Vec::<u8>::new(), "once");
+}
+
+#[test]
 fn no_more_than_the_configured_number_are_under_way() {
     let host = FakeHost::default();
     let background = start(&host, &job(), 1);

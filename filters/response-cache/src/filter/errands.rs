@@ -108,7 +108,12 @@ impl ResponseCache {
     /// A background request has ended; what it brought, the request itself has stored on its way.
     pub(super) fn background_ended(&self, host: &dyn Host, id: CallId, answer: &Answer) {
         let Some(background) = &self.background else { return };
-        let Some((on_end, ended)) = background.ended(id, answer) else { return };
+        if let Some((on_end, ended)) = background.ended(id, answer) {
+            self.do_on_end(host, on_end, ended);
+        }
+    }
+
+    fn do_on_end(&self, host: &dyn Host, on_end: OnEnd, ended: Ended) {
         let answered = matches!(ended, Ended::Answered { status: 200..=499, .. });
         self.meters.refreshed(host, if answered { Refresh::Answered } else { Refresh::Failed });
         match on_end {
@@ -128,6 +133,9 @@ impl ResponseCache {
                 Loose::Flight(flight) => self.flights.land(host, flight, Landing::Abandoned, now),
                 Loose::Waiting(place) => self.flights.leave(host, &place),
             }
+        }
+        for on_end in self.background.iter().flat_map(|background| background.overdue(now)) {
+            self.do_on_end(host, on_end, Ended::Failed);
         }
         self.flights.on_tick(host, now);
         self.purges.sweep(host, &Shelf(self), now, SWEPT_PAGES);
