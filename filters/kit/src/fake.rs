@@ -27,6 +27,7 @@ struct World {
     store: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
     last_version: Cell<u32>,
     n_conflicts_due: Cell<u32>,
+    refused_key: RefCell<Option<String>>,
     n_gets: Cell<u64>,
     n_sets: Cell<u64>,
     metrics: RefCell<Vec<(String, Kind, i64)>>,
@@ -54,6 +55,11 @@ impl FakeHost {
     /// Makes the next `n` swaps fail as if another worker had stored the same value in between.
     pub fn schedule_conflicts(&self, n: u32) {
         self.world.n_conflicts_due.set(n);
+    }
+
+    /// Refuses from now on to store anything under keys that contain this; `None` refuses nothing.
+    pub fn refuse_sets(&self, of: Option<&str>) {
+        self.world.refused_key.replace(of.map(str::to_owned));
     }
 
     /// Gets and sets of shared data so far.
@@ -109,6 +115,9 @@ impl SharedData for FakeHost {
 
     fn shared_set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<(), SetError> {
         self.world.n_sets.set(self.world.n_sets.get() + 1);
+        if self.world.refused_key.borrow().as_ref().is_some_and(|refused| key.contains(refused)) {
+            return Err(SetError::Refused);
+        }
         let fresh = self.world.last_version.get() + 1;
         self.world.last_version.set(fresh);
         let mut store = self.world.store.borrow_mut();

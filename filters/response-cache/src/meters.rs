@@ -98,9 +98,6 @@ impl Meters {
 
     pub(crate) fn stored(&self, host: &dyn Host, changed: &Changed) {
         self.stored.add(host, 1);
-        for cause in &changed.evicted {
-            count(&self.evictions, host, *cause as usize);
-        }
         self.changed(host, changed);
     }
 
@@ -109,8 +106,11 @@ impl Meters {
         self.changed(host, changed);
     }
 
-    /// Entries came or went without a request that asked for it.
+    /// Entries came or went, whether or not a request asked for it.
     pub(crate) fn changed(&self, host: &dyn Host, changed: &Changed) {
+        for cause in &changed.evicted {
+            count(&self.evictions, host, *cause as usize);
+        }
         self.entries.add(host, changed.entries);
         self.bytes.add(host, changed.bytes);
     }

@@ -86,6 +86,21 @@ pub struct Place {
     generation: u64,
 }
 
+/// A response that was not stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unstored {
+    /// Why.
+    pub refusal: Refusal,
+    /// What became of the store all the same: what had given way is gone.
+    pub changed: Changed,
+}
+
+impl From<Refusal> for Unstored {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, changed: Changed::default() }
+    }
+}
+
 impl Store {
     /// Opens the store of this name, and makes its buckets where they do not exist yet.
     ///
@@ -184,7 +199,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Refusal::TooLarge`] if it does not fit into a bucket, [`Refusal::Invalidated`] if an unsafe request came
-    /// in between, [`Refusal::Store`] if the index could not be changed.
+    /// in between, [`Refusal::Store`] if the index or the slot could not be written.
     ///
     /// **Cost**: two gets of a bucket, two sets, and one set for each slot that gives way.
     pub fn put(
@@ -193,7 +208,7 @@ impl Store {
         mut stored: Stored,
         asked: Nanos,
         now: Nanos,
-    ) -> Result<Changed, Refusal> {
+    ) -> Result<Changed, Unstored> {
         stored.generation = host.random();
         let bytes = stored.encode();
         let size = u32::try_from(bytes.len()).map_err(|_too_large| Refusal::TooLarge)?;
@@ -226,9 +241,11 @@ impl Store {
         });
         let changed = claimed.map_err(|_contended_or_refused| Refusal::Store)?.value?;
         self.empty_slots(host, bucket, &changed.freed);
-        let Some(idx) = changed.filled else { return Err(Refusal::Store) };
-        let slot = self.slot_name(bucket, idx);
-        host.shared_set(&slot, &bytes, None).map_err(|_refused| Refusal::Store)?;
+        let Some(idx) = changed.filled else { return Err(Refusal::Store.into()) };
+        if host.shared_set(&self.slot_name(bucket, idx), &bytes, None).is_err() {
+            let place = Place { bucket, way: idx, generation: way.generation };
+            return Err(self.unclaimed(host, place, changed));
+        }
         let still = host.shared_get(&bucket_name).is_some_and(|bytes| {
             let mut ways = ways_of(&bytes.value, tag).into_iter();
             ways.any(|(at, found)| at == idx && found.generation == way.generation)
@@ -237,6 +254,16 @@ impl Store {
             self.empty_slots(host, bucket, &[idx]);
         }
         Ok(changed)
+    }
+
+    /// Gives a place back whose slot could not be written; the index had been changed for it already.
+    fn unclaimed(&self, host: &dyn Host, place: Place, mut changed: Changed) -> Unstored {
+        // If the index can not be changed either, it goes on naming an entry that nobody finds.
+        if let Ok(undone) = self.forget(host, place) {
+            changed.add(&undone);
+        }
+        changed.filled = None;
+        Unstored { refusal: Refusal::Store, changed }
     }
 
     /// Forgets all that is stored under this key.

@@ -176,6 +176,40 @@ fn a_refresh_whose_end_nobody_tells_has_failed_and_the_next_one_starts() {
 }
 
 #[test]
+fn the_gauges_follow_what_a_refused_slot_has_cost() {
+    let (host, cache) = setup();
+    Run::get(&cache, &host, "/a", &[]).answer("200", MAX_AGE, b"hello");
+    host.advance(Nanos::MINUTE);
+    host.refuse_sets(Some("/s"));
+    Run::get(&cache, &host, "/a", &[]).answer("200", MAX_AGE, b"hello");
+    Run::get(&cache, &host, "/b", &[]).answer("200", MAX_AGE, b"hello");
+    host.refuse_sets(None);
+    assert_eq!(count(&host, "refused_total;reason=store"), 2);
+    assert_eq!((count(&host, "entries"), count(&host, "bytes")), (0, 0));
+}
+
+#[test]
+fn bodies_that_break_off_count_as_failures_and_soon_nobody_waits_for_the_next() {
+    let (host, cache) = setup();
+    for _flight in 0..3 {
+        let mut leader = Run::get(&cache, &host, "/a", &[]);
+        leader.headers("200", MAX_AGE, "via_upstream", false);
+        leader.chunk(b"hel", false);
+        assert!(Run::get(&cache, &host, "/a", &[]).waits());
+        drop(leader);
+    }
+    let leader = Run::get(&cache, &host, "/a", &[]);
+    let next = Run::get(&cache, &host, "/a", &[]);
+    assert!(leader.is_forwarded() && next.is_forwarded(), "as without a cache");
+    // Who leaves before there is a response says nothing of the origin.
+    for _flight in 0..3 {
+        drop(Run::get(&cache, &host, "/b", &[]));
+    }
+    let _leader = Run::get(&cache, &host, "/b", &[]);
+    assert!(Run::get(&cache, &host, "/b", &[]).waits());
+}
+
+#[test]
 fn its_own_answer_and_other_protocols_are_left_alone() {
     let (host, cache) = setup();
     Run::get(&cache, &host, "/a", &[]).answer("200", MAX_AGE, b"hello");

@@ -101,7 +101,7 @@ fn what_comes_again_is_held() {
 fn what_does_not_fit_at_all_evicts_nothing() {
     let (host, store) = open(ONE_BUCKET);
     put(&store, &host, response("a", 30, 4_000), T0);
-    assert_eq!(store.put(&host, response("b", 30, 10_000), T0, T0), Err(Refusal::TooLarge));
+    assert_eq!(store.put(&host, response("b", 30, 10_000), T0, T0), Err(Refusal::TooLarge.into()));
     assert!(has(&store, &host, "a"));
 }
 
@@ -179,9 +179,24 @@ fn conflicts_are_retried_and_endless_ones_are_refused() {
     put(&store, &host, response("a", 30, 10), T0);
     assert!(has(&store, &host, "a"));
     host.schedule_conflicts(u32::MAX);
-    assert_eq!(store.put(&host, response("b", 30, 10), T0, T0), Err(Refusal::Store));
+    assert_eq!(store.put(&host, response("b", 30, 10), T0, T0), Err(Refusal::Store.into()));
     host.schedule_conflicts(0);
     assert!(has(&store, &host, "a") && !has(&store, &host, "b"));
+}
+
+#[test]
+fn a_slot_that_can_not_be_written_leaves_no_entry_and_what_gave_way_is_told() {
+    let (host, store) = open(ONE_BUCKET);
+    put(&store, &host, response("old", 30, 6_000), T0);
+    host.refuse_sets(Some("/s"));
+    let unstored = store.put(&host, response("new", 30, 6_000), T0, T0).unwrap_err();
+    host.refuse_sets(None);
+    assert_eq!(unstored.refusal, Refusal::Store);
+    let usage = store.usage(&host, T0);
+    let old = i64::try_from(response("old", 30, 6_000).encode().len()).unwrap();
+    assert_eq!((usage.entries, usage.bytes), (0, 0));
+    assert_eq!((unstored.changed.entries, unstored.changed.bytes), (-1, -old));
+    assert_eq!(unstored.changed.evicted.len(), 1);
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl ResponseCache {
         let now = host.now();
         for loose in self.adrift.take() {
             match loose {
-                Loose::Flight(flight) => self.flights.land(host, flight, Landing::Abandoned, now),
+                Loose::Flight(flight, landing) => self.flights.land(host, flight, landing, now),
                 Loose::Waiting(place) => self.flights.leave(host, &place),
             }
         }

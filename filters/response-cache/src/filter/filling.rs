@@ -16,6 +16,7 @@ use crate::policy::assume::COMPARED;
 use crate::policy::storing::{self, Leave};
 use crate::policy::terms::Basis;
 use crate::signals::Refusal;
+use crate::store::Unstored;
 use crate::store::flights::Landing;
 use crate::store::purges::Subject;
 use crate::store::stored::Stored;
@@ -153,8 +154,13 @@ impl ResponseCache {
             return Err(Refusal::Invalidated);
         }
         let whole = stored.key.clone();
-        let changed = self.store.put(host, stored, asked, x.now())?;
-        self.meters.stored(host, &changed);
+        match self.store.put(host, stored, asked, x.now()) {
+            Ok(changed) => self.meters.stored(host, &changed),
+            Err(Unstored { refusal, changed }) => {
+                self.meters.changed(host, &changed);
+                return Err(refusal);
+            }
+        }
         if !self.purges.admits(host, &subject) {
             self.invalidate_key(x, &whole);
             return Err(Refusal::Invalidated);

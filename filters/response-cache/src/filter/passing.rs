@@ -86,7 +86,7 @@ impl ResponseCache {
             }
             Some(Ok(fill)) => {
                 let replaces = replaced.filter(|writing| writing.key != fill.key());
-                let filling = Filling { fill, flight: forwarded.flight, replaces };
+                let filling = Filling { fill, flight: forwarded.flight.begun(), replaces };
                 if end {
                     self.finish(x, filling);
                 } else {

@@ -137,8 +137,13 @@ impl ResponseCache {
             body: sayings.write(),
             ..Stored::default()
         };
-        let changed = self.store.put(host, alias, x.now(), x.now()).ok()?;
-        self.meters.stored(host, &changed);
+        match self.store.put(host, alias, x.now(), x.now()) {
+            Ok(changed) => self.meters.stored(host, &changed),
+            Err(unstored) => {
+                self.meters.changed(host, &unstored.changed);
+                return None;
+            }
+        }
         Some(saying)
     }
 }

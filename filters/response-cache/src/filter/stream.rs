@@ -11,7 +11,7 @@ use crate::http::request::Request;
 use crate::key::Key;
 use crate::reply::Mend;
 use crate::signals::Decision;
-use crate::store::flights::{self, Flight};
+use crate::store::flights::{self, Flight, Landing};
 use crate::store::stored::Stored;
 
 /// What the filter remembers of one exchange.
@@ -120,8 +120,8 @@ pub(super) type Adrift = Rc<RefCell<Vec<Loose>>>;
 /// What a stream left undone.
 #[derive(Debug)]
 pub(super) enum Loose {
-    /// A flight that has not landed.
-    Flight(Flight),
+    /// A flight that has not landed, and how it is to.
+    Flight(Flight, Landing),
     /// A place in a queue.
     Waiting(flights::Waiting),
 }
@@ -130,6 +130,8 @@ pub(super) enum Loose {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     flight: Option<Flight>,
+    /// A response has begun: what ends now has broken off.
+    has_begun: bool,
     adrift: Adrift,
 }
 
@@ -141,7 +143,16 @@ impl Held {
 
     /// This flight; `adrift` is where it goes if the stream ends too soon.
     pub(super) fn of(flight: Flight, adrift: &Adrift) -> Self {
-        Self { flight: Some(flight), adrift: Rc::clone(adrift) }
+        Self { flight: Some(flight), has_begun: false, adrift: Rc::clone(adrift) }
+    }
+
+    /// The same, whose response passes now.
+    ///
+    /// One that breaks off counts as a failure, whoever broke it off: those who wait have waited in vain, and may
+    /// again for the next.
+    pub(super) fn begun(mut self) -> Self {
+        self.has_begun = true;
+        self
     }
 
     /// Whether there is one to land.
@@ -157,7 +168,8 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        leave(&self.adrift, self.flight.take().map(Loose::Flight));
+        let landing = if self.has_begun { Landing::Failed } else { Landing::Abandoned };
+        leave(&self.adrift, self.flight.take().map(|flight| Loose::Flight(flight, landing)));
     }
 }
 

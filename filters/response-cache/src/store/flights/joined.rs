@@ -103,7 +103,7 @@ pub enum Landing {
     Uncacheable(Refusal),
     /// The origin failed: no answer, a broken one, or 5xx.
     Failed,
-    /// The leader went before it knew, such as when its client left.
+    /// The leader went before a response had begun, such as when its client left.
     Abandoned,
 }
 
