@@ -345,7 +345,9 @@ impl Exchange for Described<'_> {
             | Attribute::ResponseBytes
             | Attribute::RequestBodyBytes
             | Attribute::ResponseBodyBytes
-            | Attribute::UpstreamAddress => None,
+            | Attribute::UpstreamAddress
+            | Attribute::UpstreamTime
+            | Attribute::GrpcStatus => None,
         }
     }
 

@@ -124,6 +124,11 @@ pub enum Attribute {
     RequestBodyBytes,
     /// Bytes of the response's body that were sent.
     ResponseBodyBytes,
+    /// From the first byte sent to the upstream to the last byte that it sent, in nanoseconds; at the end only,
+    /// absent without an answer of an upstream. Of several attempts it is the last one's.
+    UpstreamTime,
+    /// The gRPC status of the response; Envoy derives one from the HTTP status where nobody spoke gRPC.
+    GrpcStatus,
 }
 
 impl Attribute {
@@ -143,11 +148,13 @@ impl Attribute {
             Self::UpstreamAddress => "upstream\0address",
             Self::RequestBodyBytes => "request\0size",
             Self::ResponseBodyBytes => "response\0size",
+            Self::UpstreamTime => "response\0backend_latency",
+            Self::GrpcStatus => "response\0grpc_status",
         }
     }
 
     /// How many attributes there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 15;
 
     /// How many of them, the first ones, stay the same from the request headers on:
     /// one reading of these serves all filters and phases.

@@ -158,7 +158,7 @@ impl Reply {
 /// Whether Envoy answers a request of this content type in gRPC: `application/grpc` or `application/grpc+…`.
 ///
 /// `application/grpc-web` is not gRPC; Envoy's filter for it turns it into gRPC before the filters behind it.
-fn is_grpc(content_type: &[u8]) -> bool {
+pub fn is_grpc(content_type: &[u8]) -> bool {
     let rest = content_type.strip_prefix(b"application/grpc");
     rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'+'))
 }

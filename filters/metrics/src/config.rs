@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 
 use kit::config::Fields;
 
+use crate::facts::Wanted;
+
 /// Label sets that get series of their own.
 pub const MAX_SERIES: RangeInclusive<usize> = 1..=10_000;
 /// Fifty routes with ten label sets each, which is what a route with three methods has.
@@ -39,6 +41,11 @@ pub enum Status {
 const STATUS: [(&str, Status); 2] = [("class", Status::Class), ("code", Status::Code)];
 
 impl Config {
+    /// What has to be read for what is counted.
+    pub const fn wanted(&self) -> Wanted {
+        Wanted { cluster: false, upstream_time: false, bytes: self.bytes, grpc: false }
+    }
+
     /// Reads the filter's object; every field has a default.
     pub fn read(fields: &mut Fields<'_>) -> Self {
         Self {

@@ -3,7 +3,7 @@
 /// The request's method.
 ///
 /// **Source**: RFC 9110, section 9, and RFC 5789 for `PATCH`: the methods that OpenTelemetry knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Method {
     /// `CONNECT`.
     Connect,
@@ -26,6 +26,7 @@ pub enum Method {
     /// Any other: a client may invent methods without end.
     Other,
     /// The request was so broken that Envoy knows of no method.
+    #[default]
     None,
 }
 
@@ -139,7 +140,7 @@ impl Class {
 }
 
 /// Who gave the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Answerer {
     /// The upstream.
     Upstream,
@@ -148,6 +149,7 @@ pub enum Answerer {
     /// Envoy itself, or another filter of its chain.
     Envoy,
     /// Nobody: no status was sent.
+    #[default]
     Nobody,
 }
 
@@ -162,6 +164,56 @@ impl Answerer {
             Self::Weir => "weir",
             Self::Envoy => "envoy",
             Self::Nobody => "none",
+        }
+    }
+}
+
+/// What became of a request: exactly one of these, so that they add up to all requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Outcome {
+    /// The limiter refused it.
+    Limited,
+    /// The cache answered, with a stored response that is good.
+    Hit,
+    /// The cache answered, with a stored response that is too old.
+    Stale,
+    /// The breaker refused it: open, shedding, or probing with others.
+    Refused,
+    /// It was for operators, and a filter of Weir answered it.
+    Operations,
+    /// It went to the upstream, whatever came of it.
+    Upstream,
+    /// Envoy or a filter that is not ours answered, and no upstream was asked.
+    Local,
+    /// The client left before its answer was complete.
+    #[default]
+    Aborted,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of their metrics.
+    pub const ALL: [Self; 8] = [
+        Self::Limited,
+        Self::Hit,
+        Self::Stale,
+        Self::Refused,
+        Self::Operations,
+        Self::Upstream,
+        Self::Local,
+        Self::Aborted,
+    ];
+
+    /// The value of the label `outcome`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Limited => "limited",
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Refused => "refused",
+            Self::Operations => "operations",
+            Self::Upstream => "upstream",
+            Self::Local => "local",
+            Self::Aborted => "aborted",
         }
     }
 }

@@ -2,22 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::config::Status;
-use crate::labels::{Answerer, Class, Method};
-use crate::signals::{NO_ROUTE, OWN_DETAILS, UNNAMED_ROUTE};
+use kit::Nanos;
 
-/// What Envoy knows of an exchange when it is over.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Facts<'a> {
-    /// The name of the route, if it has one.
-    pub route: Option<&'a [u8]>,
-    /// The request's method, if Envoy could tell it.
-    pub method: Option<&'a [u8]>,
-    /// The status that was sent; zero for none.
-    pub status: u64,
-    /// Why that status was sent; empty if nobody said.
-    pub details: &'a [u8],
-}
+use crate::config::Status;
+use crate::facts::Facts;
+use crate::labels::{Answerer, Class, Method, Outcome};
+use crate::signals::{NO_ROUTE, OWN_DETAILS, UNNAMED_ROUTE};
 
 /// The labels of an exchange but for its route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,18 +25,16 @@ pub struct Labels {
 impl Labels {
     /// The labels of an exchange with these facts.
     ///
-    /// `has_upstream` says whether an upstream host was chosen; asked only if nothing else tells who answered.
-    ///
     /// **Cost**: no allocation.
-    pub fn of(facts: &Facts<'_>, status: Status, has_upstream: impl FnOnce() -> bool) -> Self {
+    pub const fn of(facts: &Facts, status: Status) -> Self {
         Self {
-            method: Method::of(facts.method),
+            method: facts.method,
             class: Class::of(facts.status),
             code: match status {
                 Status::Class => None,
                 Status::Code => Some(facts.status),
             },
-            from: answerer(facts, has_upstream),
+            from: facts.from,
         }
     }
 
@@ -58,10 +46,12 @@ impl Labels {
 }
 
 /// The value of the label `route`, before it is made fit for a metric's name.
-pub fn route<'a>(facts: &Facts<'a>) -> &'a [u8] {
-    match facts.route {
+pub fn route(facts: &Facts) -> &[u8] {
+    match facts.route.as_deref() {
         Some(name) if !name.is_empty() => name,
-        _ if facts.details == b"route_not_found" || facts.method.is_none() => NO_ROUTE.as_bytes(),
+        _ if facts.why() == b"route_not_found" || facts.method == Method::None => {
+            NO_ROUTE.as_bytes()
+        }
         _ => UNNAMED_ROUTE.as_bytes(),
     }
 }
@@ -74,25 +64,66 @@ pub fn route_text(route: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(route.get(..MAX_ROUTE_BYTES).unwrap_or(route))
 }
 
-/// Who answered. Details that begin like these are Envoy's words for a response that had already begun.
+/// Who answered, and what became of the request: from the status that was sent, zero for none, and why it was sent.
+///
+/// `has_upstream` says whether an upstream host was chosen; asked only if the details do not tell.
 ///
 /// **Source**: Envoy's `response_code_details`,
 /// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_conn_man/response_code_details>.
-fn answerer(facts: &Facts<'_>, has_upstream: impl FnOnce() -> bool) -> Answerer {
-    match facts.details {
-        _ if facts.status == 0 => Answerer::Nobody,
-        b"via_upstream" => Answerer::Upstream,
-        details if details.starts_with(OWN_DETAILS) => Answerer::Weir,
-        details if details.starts_with(b"upstream_reset_after_response_started") => {
-            Answerer::Upstream
+pub fn judge(
+    status: u64,
+    details: &[u8],
+    has_upstream: impl FnOnce() -> bool,
+) -> (Answerer, Outcome) {
+    match details {
+        _ if status == 0 => (Answerer::Nobody, Outcome::Aborted),
+        b"via_upstream" => (Answerer::Upstream, Outcome::Upstream),
+        own if own.starts_with(OWN_DETAILS) => (Answerer::Weir, own_outcome(own)),
+        // The response had begun: its status is the upstream's.
+        late if late.starts_with(b"upstream_reset_after_response_started") => {
+            (Answerer::Upstream, Outcome::Upstream)
         }
         // The client left in the middle of a response: its status stands, but not who gave it.
-        details if details.starts_with(b"downstream_") && has_upstream() => Answerer::Upstream,
-        _ => Answerer::Envoy,
+        left if left.starts_with(b"downstream_") => {
+            let from = if has_upstream() { Answerer::Upstream } else { Answerer::Envoy };
+            (from, Outcome::Aborted)
+        }
+        failed if failed.starts_with(b"upstream_") || has_upstream() => {
+            (Answerer::Envoy, Outcome::Upstream)
+        }
+        _ => (Answerer::Envoy, Outcome::Local),
+    }
+}
+
+/// What became of a request that a filter of Weir answered with these details.
+///
+/// Words that are added later are [`Outcome::Local`] until they are told here, so that the sum stays whole.
+fn own_outcome(details: &[u8]) -> Outcome {
+    match details {
+        limited if limited.starts_with(b"weir_rate_limit") => Outcome::Limited,
+        refused if refused.starts_with(b"weir_circuit") => Outcome::Refused,
+        stale if stale.starts_with(b"weir_cache_stale") => Outcome::Stale,
+        b"weir_cache_hit"
+        | b"weir_cache_not_modified"
+        | b"weir_cache_collapsed"
+        | b"weir_cache_revalidated" => Outcome::Hit,
+        b"weir_operations" => Outcome::Operations,
+        _ => Outcome::Local,
+    }
+}
+
+/// Whether Envoy may have set response flags: not for what an upstream answered well, nor for most answers of Weir.
+///
+/// A stale answer in place of an error has the flags of the error.
+pub fn may_have_flags(status: u64, details: &[u8]) -> bool {
+    match details {
+        b"via_upstream" => !(1..400).contains(&status),
+        b"weir_cache_stale_if_error" => true,
+        details => !details.starts_with(OWN_DETAILS),
     }
 }
 
 /// A duration in whole milliseconds, rounded: what a bucket's bound counts is exact to half a millisecond.
-pub const fn milliseconds(nanos: u64) -> u64 {
-    nanos.saturating_add(500_000) / 1_000_000
+pub const fn milliseconds(time: Nanos) -> u64 {
+    time.0.saturating_add(500_000) / 1_000_000
 }

@@ -6,17 +6,9 @@ use std::collections::BTreeMap;
 use kit::meter::{Counter, Kind, Meter, MetricId, series_name};
 
 use crate::config::{Config, Status};
-use crate::policy::{Labels, route_text};
+use crate::facts::Facts;
+use crate::policy::{Labels, milliseconds, route, route_text};
 use crate::signals;
-
-/// What is measured of an exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample {
-    /// How long it took, in milliseconds; absent if Envoy does not say.
-    pub duration_ms: Option<u64>,
-    /// Bytes of request and response; absent if they are not counted.
-    pub bytes: Option<(u64, u64)>,
-}
 
 /// The metrics of one label set.
 #[derive(Debug, Clone, Copy)]
@@ -58,18 +50,13 @@ impl Table {
     /// Counts one exchange.
     ///
     /// **Cost**: a host call per metric; four definitions and some allocations when a label set is new, else none.
-    pub fn count<M: Meter + ?Sized>(
-        &mut self,
-        meter: &M,
-        route: &[u8],
-        labels: Labels,
-        sample: &Sample,
-    ) {
+    pub fn count<M: Meter + ?Sized>(&mut self, meter: &M, facts: &Facts) {
+        let (route, labels) = (route(facts), Labels::of(facts, self.status));
         if let Some(series) = self.routes.get(route).and_then(|of_route| of_route.get(&labels)) {
-            return series.count(meter, sample);
+            return series.count(meter, facts);
         }
         let series = self.meet(meter, route, labels);
-        series.count(meter, sample);
+        series.count(meter, facts);
     }
 
     /// How many label sets there are, those beyond the bound not among them.
@@ -131,12 +118,12 @@ impl Table {
 }
 
 impl Series {
-    fn count<M: Meter + ?Sized>(&self, meter: &M, sample: &Sample) {
+    fn count<M: Meter + ?Sized>(&self, meter: &M, facts: &Facts) {
         self.requests.add(meter, 1);
-        if let (Some(metric), Some(duration_ms)) = (self.duration, sample.duration_ms) {
-            meter.record(metric, duration_ms);
+        if let (Some(metric), Some(duration)) = (self.duration, facts.duration) {
+            meter.record(metric, milliseconds(duration));
         }
-        if let (Some((request, response)), Some((n_in, n_out))) = (self.bytes, sample.bytes) {
+        if let (Some((request, response)), Some((n_in, n_out))) = (self.bytes, facts.bytes) {
             request.add(meter, n_in);
             response.add(meter, n_out);
         }

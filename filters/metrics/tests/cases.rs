@@ -1,15 +1,28 @@
 //! What an exchange is counted as: tables over the closed sets.
 #![cfg(test)]
 
+use std::rc::Rc;
+
+use kit::Nanos;
 use weir_metrics::config::Status;
-use weir_metrics::labels::{Answerer, Class, Method};
-use weir_metrics::policy::{Facts, Labels, milliseconds, route, route_text};
+use weir_metrics::facts::Facts;
+use weir_metrics::labels::{Answerer, Class, Method, Outcome};
+use weir_metrics::policy::{Labels, judge, may_have_flags, milliseconds, route, route_text};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-fn facts(status: u64, details: &str) -> Facts<'_> {
-    Facts { route: Some(b"users"), method: Some(b"GET"), status, details: details.as_bytes() }
+fn facts(status: u64, details: &str) -> Facts {
+    let (from, outcome) = judge(status, details.as_bytes(), || false);
+    Facts {
+        route: Some(Rc::from(*b"users")),
+        method: Method::Get,
+        status,
+        details: Some(Rc::from(details.as_bytes())),
+        from,
+        outcome,
+        ..Facts::default()
+    }
 }
 
 #[test]
@@ -62,58 +75,100 @@ fn a_class_is_told_for_every_number() {
 }
 
 #[test]
-fn the_answerer_follows_from_status_and_details() {
+fn who_answered_and_what_became_of_it_follow_from_status_and_details() {
     let rows = [
-        (200, "via_upstream", "upstream"),
-        (503, "via_upstream", "upstream"),
-        (503, "upstream_reset_before_response_started{connection_failure}", "envoy"),
-        (200, "upstream_reset_after_response_started{connection_termination}", "upstream"),
-        (503, "no_healthy_upstream", "envoy"),
-        (504, "response_timeout", "envoy"),
-        (404, "route_not_found", "envoy"),
-        (200, "direct_response", "envoy"),
-        (429, "weir_limited", "weir"),
-        (503, "weir_circuit_open", "weir"),
-        (200, "weir_", "weir"),
-        (200, "weirdo", "envoy"),
-        (403, "", "envoy"),
-        (0, "downstream_remote_disconnect", "none"),
-        (0, "via_upstream", "none"),
-        (0, "", "none"),
+        (200, "via_upstream", "upstream", "upstream"),
+        (503, "via_upstream", "upstream", "upstream"),
+        (503, "upstream_reset_before_response_started{connection_failure}", "envoy", "upstream"),
+        (
+            200,
+            "upstream_reset_after_response_started{connection_termination}",
+            "upstream",
+            "upstream",
+        ),
+        (503, "no_healthy_upstream", "envoy", "local"),
+        (504, "response_timeout", "envoy", "local"),
+        (404, "route_not_found", "envoy", "local"),
+        (200, "direct_response", "envoy", "local"),
+        (429, "weir_rate_limited", "weir", "limited"),
+        (403, "weir_rate_limit_no_key", "weir", "limited"),
+        (503, "weir_rate_limit_failed", "weir", "limited"),
+        (200, "weir_cache_hit", "weir", "hit"),
+        (304, "weir_cache_not_modified", "weir", "hit"),
+        (200, "weir_cache_collapsed", "weir", "hit"),
+        (200, "weir_cache_revalidated", "weir", "hit"),
+        (200, "weir_cache_stale", "weir", "stale"),
+        (200, "weir_cache_stale_if_error", "weir", "stale"),
+        (504, "weir_cache_only_if_cached", "weir", "local"),
+        (503, "weir_circuit_open", "weir", "refused"),
+        (200, "weir_operations", "weir", "operations"),
+        (200, "weir_", "weir", "local"),
+        (200, "weirdo", "envoy", "local"),
+        (403, "", "envoy", "local"),
+        (200, "downstream_remote_disconnect", "envoy", "aborted"),
+        (0, "downstream_remote_disconnect", "none", "aborted"),
+        (0, "via_upstream", "none", "aborted"),
+        (0, "", "none", "aborted"),
     ];
-    for (status, details, label) in rows {
-        let labels = Labels::of(&facts(status, details), Status::Class, || false);
-        assert_eq!(labels.from.as_str(), label, "{status} {details}");
+    for (status, details, from, outcome) in rows {
+        let facts = facts(status, details);
+        assert_eq!(
+            (facts.from.as_str(), facts.outcome.as_str()),
+            (from, outcome),
+            "{status} {details}"
+        );
     }
 }
 
 #[test]
-fn a_response_that_the_client_cut_short_is_whose_it_was() {
-    let facts = facts(200, "downstream_remote_disconnect");
-    let from = |has_upstream| Labels::of(&facts, Status::Class, || has_upstream).from;
-    assert_eq!(from(true), Answerer::Upstream);
-    assert_eq!(from(false), Answerer::Envoy);
+fn an_upstream_that_was_chosen_tells_where_the_details_do_not() {
+    let rows = [
+        (200, "downstream_remote_disconnect", Answerer::Upstream, Outcome::Aborted),
+        (504, "response_timeout", Answerer::Envoy, Outcome::Upstream),
+        (500, "another_filters_word", Answerer::Envoy, Outcome::Upstream),
+    ];
+    for (status, details, from, outcome) in rows {
+        assert_eq!(judge(status, details.as_bytes(), || true), (from, outcome), "{details}");
+    }
 }
 
 #[test]
 fn nothing_asks_for_the_upstream_while_the_details_tell() {
-    for (status, details) in [(200, "via_upstream"), (429, "weir_limited"), (404, "direct")] {
-        Labels::of(&facts(status, details), Status::Class, || panic!("{details}"));
+    for (status, details) in [(200, "via_upstream"), (429, "weir_rate_limited"), (0, "")] {
+        judge(status, details.as_bytes(), || panic!("{details}"));
+    }
+}
+
+#[test]
+fn flags_are_read_where_there_may_be_some() {
+    let rows = [
+        (200, "via_upstream", false),
+        (399, "via_upstream", false),
+        (404, "via_upstream", true),
+        (0, "via_upstream", true),
+        (503, "no_healthy_upstream", true),
+        (200, "", true),
+        (429, "weir_rate_limited", false),
+        (200, "weir_cache_stale", false),
+        (200, "weir_cache_stale_if_error", true),
+    ];
+    for (status, details, expected) in rows {
+        assert_eq!(may_have_flags(status, details.as_bytes()), expected, "{status} {details}");
     }
 }
 
 #[test]
 fn a_route_is_its_name_or_why_there_is_none() {
     let named = facts(200, "via_upstream");
-    let unnamed = Facts { route: None, ..named };
-    let rows: [(Facts<'_>, &str); 7] = [
-        (named, "users"),
-        (unnamed, "_unnamed"),
-        (Facts { route: Some(b""), ..named }, "_unnamed"),
-        (Facts { details: b"direct_response", ..unnamed }, "_unnamed"),
-        (Facts { details: b"route_not_found", ..unnamed }, "_none"),
-        (Facts { method: None, ..unnamed }, "_none"),
-        (Facts { details: b"route_not_found", ..named }, "users"),
+    let unnamed = Facts { route: None, ..named.clone() };
+    let rows = [
+        (named.clone(), "users"),
+        (unnamed.clone(), "_unnamed"),
+        (Facts { route: Some(Rc::from(*b"")), ..named }, "_unnamed"),
+        (Facts { method: Method::None, ..unnamed }, "_none"),
+        (Facts { route: None, ..facts(404, "direct_response") }, "_unnamed"),
+        (Facts { route: None, ..facts(404, "route_not_found") }, "_none"),
+        (facts(404, "route_not_found"), "users"),
     ];
     for (facts, label) in rows {
         assert_eq!(route(&facts), label.as_bytes(), "{facts:?}");
@@ -130,14 +185,14 @@ fn a_route_in_a_metrics_name_is_text_and_short() {
 
 #[test]
 fn the_code_is_told_only_where_it_is_asked_for() {
-    let code = |status| Labels::of(&facts(404, "via_upstream"), status, || false).code;
+    let code = |status| Labels::of(&facts(404, "via_upstream"), status).code;
     assert_eq!(code(Status::Class), None);
     assert_eq!(code(Status::Code), Some(404));
 }
 
 #[test]
 fn folding_keeps_class_and_answerer() {
-    let labels = Labels::of(&facts(503, "weir_circuit_open"), Status::Code, || false);
+    let labels = Labels::of(&facts(503, "weir_circuit_open"), Status::Code);
     let folded = Labels { method: Method::Other, code: None, ..labels };
     assert_eq!(labels.folded(), folded);
     assert_eq!(folded.folded(), folded);
@@ -155,6 +210,6 @@ fn durations_are_rounded_to_milliseconds() {
         (u64::MAX, u64::MAX / 1_000_000),
     ];
     for (nanos, ms) in rows {
-        assert_eq!(milliseconds(nanos), ms, "{nanos}");
+        assert_eq!(milliseconds(Nanos(nanos)), ms, "{nanos}");
     }
 }

@@ -1,13 +1,17 @@
 //! What holds for any exchanges: nothing is lost, nothing is counted twice, nothing grows without bound.
 #![cfg(all(test, not(target_arch = "wasm32")))]
 
+use std::rc::Rc;
+
+use kit::Nanos;
 use kit::fake::FakeHost;
 use proptest::prelude::*;
 use weir_metrics::Config;
 use weir_metrics::config::Status;
-use weir_metrics::labels::{Answerer, Class};
-use weir_metrics::policy::{self, Facts, Labels};
-use weir_metrics::series::{Sample, Table};
+use weir_metrics::facts::Facts;
+use weir_metrics::labels::{Answerer, Class, Method};
+use weir_metrics::policy;
+use weir_metrics::series::Table;
 
 const DETAILS: [&str; 5] =
     ["via_upstream", "weir_limited", "route_not_found", "downstream_remote_disconnect", ""];
@@ -28,13 +32,19 @@ fn exchange() -> impl Strategy<Value = Exchange> {
     )
 }
 
-fn facts(exchange: &Exchange) -> Facts<'_> {
+fn facts(exchange: &Exchange) -> Facts {
     let (route, method, status, details) = exchange;
+    let (from, outcome) = policy::judge(*status, details.as_bytes(), || true);
     Facts {
-        route: route.as_deref(),
-        method: method.as_deref(),
+        route: route.as_deref().map(Rc::from),
+        method: Method::of(method.as_deref()),
         status: *status,
-        details: details.as_bytes(),
+        details: Some(Rc::from(details.as_bytes())),
+        from,
+        outcome,
+        duration: Some(Nanos(1)),
+        bytes: Some((2, 3)),
+        ..Facts::default()
     }
 }
 
@@ -58,10 +68,7 @@ proptest! {
         let status = if has_codes { Status::Code } else { Status::Class };
         let mut table = Table::new(&Config { max_series, bytes: true, status }, &host);
         for exchange in &exchanges {
-            let facts = facts(exchange);
-            let labels = Labels::of(&facts, status, || true);
-            let sample = Sample { duration_ms: Some(1), bytes: Some((2, 3)) };
-            table.count(&host, policy::route(&facts), labels, &sample);
+            table.count(&host, &facts(exchange));
         }
         let n = i64::try_from(exchanges.len()).unwrap();
         let (requests, n_series) = total(&host, "weir_metrics_requests_total", "");

@@ -133,6 +133,8 @@ fn word(attribute: Attribute) -> &'static str {
         | Attribute::ResponseBytes
         | Attribute::UpstreamAddress
         | Attribute::RequestBodyBytes
-        | Attribute::ResponseBodyBytes => "attribute",
+        | Attribute::ResponseBodyBytes
+        | Attribute::UpstreamTime
+        | Attribute::GrpcStatus => "attribute",
     }
 }
