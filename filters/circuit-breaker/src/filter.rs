@@ -117,14 +117,14 @@ impl Filter for CircuitBreaker {
             }
             Ok(Some(Decision::Reject { reason, retry_in })) => {
                 tell(x, &unit, if reason == Refusal::Shed { Word::Shed } else { Word::Reject });
-                reject(rule, signals::refusal(reason), retry_in)
+                reject(x, rule, signals::refusal(reason), retry_in)
             }
             Ok(None) | Err(_) => match self.config.on_failure {
                 // It is no probe and was not let through by a closed breaker: its end will say nothing.
                 OnFailure::Admit => Flow::Continue,
                 OnFailure::Deny => {
                     tell(x, &unit, Word::Reject);
-                    reject(rule, signals::UNKNOWN, Nanos::ZERO)
+                    reject(x, rule, signals::UNKNOWN, Nanos::ZERO)
                 }
             },
         }
@@ -285,7 +285,10 @@ fn tell(x: &dyn Exchange, unit: &Unit, word: Word) {
     unit.count(x.host(), word);
 }
 
-fn reject(rule: &Rule, reason: &'static str, retry_in: Nanos) -> Flow {
+/// Refuses a request, after its word is told.
+fn reject(x: &dyn Exchange, rule: &Rule, reason: &'static str, retry_in: Nanos) -> Flow {
+    x.detail(signals::NAME, "rule", &rule.name);
+    x.detail(signals::NAME, "reason", &reason);
     answer::rejection(&rule.name, reason, rule.status, retry_in).into_flow()
 }
 

@@ -61,7 +61,7 @@ fn a_limited_request_reaches_neither_cache_nor_breaker() {
     assert_eq!(statuses([0; 3].map(|_| gate.get("/", OK))), [200; 3]);
     let refused = gate.get("/", OK);
     assert_eq!((refused.status, refused.forwarded), (429, false));
-    assert_eq!(refused.notes(), "rate-limit=limit");
+    assert_eq!(refused.notes(), "rate-limit=limit;rule=few");
     assert_eq!(refused.field("cache-status"), None);
     assert_eq!(gate.sum("weir_response_cache_requests_total"), 3);
     assert_eq!(gate.sum("weir_circuit_breaker_requests_total"), 1);
@@ -89,9 +89,28 @@ fn a_stored_answer_is_served_while_the_breaker_is_open() {
     assert_eq!(statuses([0; 2].map(|_| gate.get("/ill", ill(500)))), [500; 2]);
     let rejected = gate.get("/ill", OK);
     assert_eq!((rejected.status, rejected.forwarded), (503, false));
-    assert_eq!(rejected.notes(), "rate-limit=admit,response-cache=miss,circuit-breaker=open");
+    let record = "rate-limit=admit,response-cache=miss,circuit-breaker=open;rule=all;reason=open";
+    assert_eq!(rejected.notes(), record);
     let hit = gate.get("/stored", ill(500));
     assert_eq!((hit.status, hit.forwarded), (200, false));
+}
+
+#[test]
+fn what_became_of_requests_adds_up_to_them() {
+    let limit = r#"{"rules": [{"name": "few", "limits": [{"quota": 5, "window": "1h"}]}]}"#;
+    let gate = Gate::new(&all(limit));
+    gate.get("/stored", OK);
+    gate.get("/stored", OK);
+    let ends = statuses([ill(500), ill(500), OK, OK].map(|upstream| gate.get("/ill", upstream)));
+    assert_eq!(ends, [500, 500, 503, 429]);
+    let of =
+        |outcome| gate.host.metric(&format!("weir_metrics_flow_total;route=all;outcome={outcome}"));
+    let flow = ["upstream", "hit", "refused", "limited"].map(of);
+    assert_eq!(flow, [Some(3), Some(1), Some(1), Some(1)]);
+    assert_eq!(
+        (gate.sum("weir_metrics_flow_total"), gate.sum("weir_metrics_requests_total")),
+        (6, 6)
+    );
 }
 
 #[test]

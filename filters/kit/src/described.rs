@@ -24,6 +24,7 @@
 //! Deliberately not done here: bodies, responses and waiting. A body is empty, a response has no headers.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -267,7 +268,7 @@ impl Draft {
 const TWICE: &str = "found a second time, allowed once; remove one of them";
 
 fn header_of(name: &str, value: &[u8]) -> Result<Named, String> {
-    let wrong = |mend: &dyn std::fmt::Display| {
+    let wrong = |mend: &dyn fmt::Display| {
         format!(
             "found {}, allowed a header's name such as \"header.x-api-key\"; {mend}",
             quoted(name)
@@ -377,6 +378,8 @@ impl Exchange for Described<'_> {
     }
 
     fn note(&self, _filter: &'static str, _word: &'static str) {}
+
+    fn detail(&self, _filter: &'static str, _name: &'static str, _value: &dyn fmt::Display) {}
 
     fn notes(&self) -> Vec<(&'static str, &'static str)> {
         Vec::new()

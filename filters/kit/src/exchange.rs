@@ -5,6 +5,7 @@
 //! Everything is fetched when first asked for, and asked of Envoy at most once per phase:
 //! each value that Envoy returns costs about a microsecond.
 
+use std::fmt;
 use std::rc::Rc;
 
 use crate::headers::Headers;
@@ -200,6 +201,12 @@ pub trait Exchange {
     /// a filter that decides again, such as a cache whose origin has failed, takes back what it said.
     fn note(&self, filter: &'static str, word: &'static str);
 
+    /// Adds a detail to this filter's word, such as the rule that decided: `rate-limit=limit;rule=sign-in`.
+    ///
+    /// For access logs only; it is gone when the filter speaks again. Values are the operator's own or numbers:
+    /// nothing that a client sends belongs there.
+    fn detail(&self, filter: &'static str, name: &'static str, value: &dyn fmt::Display);
+
     /// The words noted so far, in the order in which the filters first spoke.
     fn notes(&self) -> Vec<(&'static str, &'static str)>;
 
@@ -239,17 +246,5 @@ pub trait Exchange {
     /// The response's headers; see [`Exchange::headers`].
     fn response(&self) -> Rc<Headers> {
         self.headers(Map::Response)
-    }
-}
-
-/// Puts a filter's word into a decision record, in the place of the one that it has there.
-pub fn put_word(
-    notes: &mut Vec<(&'static str, &'static str)>,
-    filter: &'static str,
-    word: &'static str,
-) {
-    match notes.iter_mut().find(|(found, _)| *found == filter) {
-        Some((_, old)) => *old = word,
-        None => notes.push((filter, word)),
     }
 }

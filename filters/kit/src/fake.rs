@@ -5,11 +5,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 
-use crate::exchange::{self, Attribute, Call, Exchange, Host, Map, Waker};
+use crate::exchange::{Attribute, Call, Exchange, Host, Map, Waker};
 use crate::headers::Headers;
 use crate::meter::{Kind, Meter, MetricId};
+use crate::notes::Notes;
 use crate::shared::{SetError, SharedData, Versioned};
 use crate::units::Nanos;
 
@@ -206,7 +208,7 @@ pub struct FakeExchange {
     attributes: RefCell<BTreeMap<usize, Vec<u8>>>,
     properties: RefCell<BTreeMap<Vec<String>, Vec<u8>>>,
     body: RefCell<Vec<u8>>,
-    notes: RefCell<Vec<(&'static str, &'static str)>>,
+    notes: RefCell<Notes>,
     stream: u32,
 }
 
@@ -257,6 +259,11 @@ impl FakeExchange {
         self
     }
 
+    /// The decision record as access logs have it.
+    pub fn record(&self) -> String {
+        self.notes.borrow().to_string()
+    }
+
     /// Sets the body chunk of the next callback.
     pub fn set_body(&self, body: &[u8]) {
         *self.body.borrow_mut() = body.to_vec();
@@ -302,10 +309,14 @@ impl Exchange for FakeExchange {
     }
 
     fn note(&self, filter: &'static str, word: &'static str) {
-        exchange::put_word(&mut self.notes.borrow_mut(), filter, word);
+        self.notes.borrow_mut().put(filter, word);
+    }
+
+    fn detail(&self, filter: &'static str, name: &'static str, value: &dyn fmt::Display) {
+        self.notes.borrow_mut().detail(filter, name, value);
     }
 
     fn notes(&self) -> Vec<(&'static str, &'static str)> {
-        self.notes.borrow().clone()
+        self.notes.borrow().words()
     }
 }

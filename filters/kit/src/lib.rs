@@ -21,6 +21,7 @@ pub mod key;
 pub mod matching;
 pub mod meter;
 pub mod net;
+pub mod notes;
 pub mod operations;
 pub mod place;
 pub mod record;

@@ -10,9 +10,27 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Every label that a Weir metric may have; the shipped `stats_tags` are made from this list.
-pub const LABELS: [&str; 14] = [
-    "rule", "plan", "limit", "decision", "route", "method", "class", "status", "breaker", "from",
-    "to", "reason", "result", "filter",
+pub const LABELS: [&str; 20] = [
+    "rule",
+    "plan",
+    "limit",
+    "decision",
+    "route",
+    "cluster",
+    "method",
+    "class",
+    "status",
+    "outcome",
+    "flag",
+    "grpc_status",
+    "consumer",
+    "family",
+    "breaker",
+    "from",
+    "to",
+    "reason",
+    "result",
+    "filter",
 ];
 
 /// The regular expression that lifts a label out of a metric's name, for `stats_config.stats_tags`.

@@ -6,6 +6,7 @@ use kit::exchange::Attribute;
 use kit::filter::is_grpc;
 use kit::{Exchange, Nanos};
 
+use crate::grpc::Grpc;
 use crate::labels::{Answerer, Method, Outcome};
 use crate::policy;
 
@@ -30,13 +31,13 @@ pub struct Facts {
     pub flags: u64,
     /// From the request's first byte to the response's last; absent if Envoy does not say.
     pub duration: Option<Nanos>,
-    /// From the first byte that the upstream got to the last one that it sent; absent if it sent none,
-    /// and unless [`Wanted::upstream_time`].
+    /// From the first byte that the upstream got to the last one that it sent; absent if the answer is not
+    /// the upstream's, and unless [`Wanted::upstream_time`].
     pub upstream_time: Option<Nanos>,
     /// Bytes of request and response, headers and bodies; absent unless [`Wanted::bytes`].
     pub bytes: Option<(u64, u64)>,
     /// The gRPC status; absent if the request was no gRPC, and unless [`Wanted::grpc`].
-    pub grpc_status: Option<u64>,
+    pub grpc_status: Option<Grpc>,
 }
 
 /// The facts that cost a value more to read, and are gathered only where somebody counts them.
@@ -67,26 +68,23 @@ impl Facts {
         let number = |attribute| x.number(attribute).unwrap_or(0);
         Self {
             route: x.attribute(Attribute::RouteName),
-            cluster: if wanted.cluster { x.attribute(Attribute::Cluster) } else { None },
+            cluster: wanted.cluster.then(|| x.attribute(Attribute::Cluster)).flatten(),
             method: Method::of(x.method().as_deref()),
             status,
             from,
             outcome,
             flags: flags.flatten().unwrap_or(0),
             duration: x.number(Attribute::Duration).map(Nanos),
-            upstream_time: if wanted.upstream_time && outcome == Outcome::Upstream {
-                x.number(Attribute::UpstreamTime).map(Nanos)
-            } else {
-                None
-            },
+            upstream_time: (wanted.upstream_time && from == Answerer::Upstream)
+                .then(|| x.number(Attribute::UpstreamTime).map(Nanos))
+                .flatten(),
             bytes: wanted
                 .bytes
                 .then(|| (number(Attribute::RequestBytes), number(Attribute::ResponseBytes))),
-            grpc_status: if wanted.grpc && speaks_grpc(x) {
-                x.number(Attribute::GrpcStatus)
-            } else {
-                None
-            },
+            grpc_status: (wanted.grpc && speaks_grpc(x)).then(|| match status {
+                0 => Grpc::NONE,
+                _ => x.number(Attribute::GrpcStatus).map_or(Grpc::NONE, Grpc::of),
+            }),
             details,
         }
     }

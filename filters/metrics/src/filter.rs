@@ -32,7 +32,8 @@ impl Filter for Metrics {
     }
 
     fn new(config: Config, host: &dyn Host) -> Self {
-        Self { config, table: RefCell::new(Table::new(&config, host)), decisions: Decisions::new() }
+        let table = RefCell::new(Table::new(&config, host));
+        Self { config, table, decisions: Decisions::new() }
     }
 
     fn summary(&self) -> Vec<String> {

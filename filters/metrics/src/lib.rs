@@ -28,16 +28,19 @@
 //!
 //! [`labels`] are the closed sets, [`policy`] says which of them an exchange gets, both pure;
 //! [`facts`] is what is known of an exchange when it is over, gathered once for all that count it;
-//! [`series`] keeps the metrics of each label set, [`decisions`] those of the other filters' words;
+//! [`series`] keeps the metrics of each place and label set, [`decisions`] those of the other filters' words;
 //! [`filter`] speaks to the host.
 
 pub mod config;
 pub mod decisions;
 pub mod facts;
 pub mod filter;
+pub mod flags;
+pub mod grpc;
 pub mod labels;
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;
+mod place;
 pub mod policy;
 pub mod series;
 pub mod signals;

@@ -56,12 +56,17 @@ pub fn route(facts: &Facts) -> &[u8] {
     }
 }
 
-/// The longest route in a metric's name; routes that differ only behind it are counted together.
-pub const MAX_ROUTE_BYTES: usize = 128;
+/// The value of the label `cluster`, before it is made fit for a metric's name.
+pub fn cluster(facts: &Facts) -> &[u8] {
+    facts.cluster.as_deref().filter(|name| !name.is_empty()).unwrap_or(NO_ROUTE.as_bytes())
+}
 
-/// A route's name as text, cut at [`MAX_ROUTE_BYTES`].
-pub fn route_text(route: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(route.get(..MAX_ROUTE_BYTES).unwrap_or(route))
+/// The longest route or cluster in a metric's name; those that differ only behind it are counted together.
+pub const MAX_NAME_BYTES: usize = 128;
+
+/// A route's or cluster's name as text, cut at [`MAX_NAME_BYTES`].
+pub fn name_text(name: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(name.get(..MAX_NAME_BYTES).unwrap_or(name))
 }
 
 /// Who answered, and what became of the request: from the status that was sent, zero for none, and why it was sent.

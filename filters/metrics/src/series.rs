@@ -1,62 +1,103 @@
-//! The metrics of each label set, defined when it is first met, and a bound on how many there are.
+//! The places at which exchanges are counted, and a bound on how many series there are.
+//!
+//! A place is a route, and its cluster where clusters are told apart.
+//! An exchange is counted at one place in all families, so that what became of a place's requests adds up to them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use kit::meter::{Counter, Kind, Meter, MetricId, series_name};
+use kit::meter::{Counter, Family, Kind, Meter};
 
-use crate::config::{Config, Status};
+use crate::config::Config;
 use crate::facts::Facts;
-use crate::policy::{Labels, milliseconds, route, route_text};
+use crate::flags::Flag;
+use crate::place::{Families, Place};
+use crate::policy::{Labels, cluster, name_text, route};
 use crate::signals;
-
-/// The metrics of one label set.
-#[derive(Debug, Clone, Copy)]
-struct Series {
-    requests: Counter,
-    duration: Option<MetricId>,
-    bytes: Option<(Counter, Counter)>,
-}
 
 /// All series of this worker.
 ///
-/// **Shape**: by route, then by the other labels; at most `max_series` label sets, and those of
-/// [`Labels::folded`] with the route `_other`: one per class and answerer, 28 at most.
+/// **Shape**: at most `max_series` label sets over all places, and those of [`Labels::folded`] at the place `_other`,
+/// one per class and answerer, 28 at most. A place has at most eight outcomes and two histograms besides.
+/// Flags and gRPC statuses are at most `max_series` each, and one more.
 #[derive(Debug)]
 pub struct Table {
     max_series: usize,
     n_series: usize,
-    has_bytes: bool,
-    status: Status,
-    routes: BTreeMap<Box<[u8]>, BTreeMap<Labels, Series>>,
-    folded: BTreeMap<Labels, Series>,
-    overflow: Counter,
+    families: Families,
+    places: BTreeMap<Box<[u8]>, Place>,
+    folded: Place,
+    /// Room to write the place that is asked for.
+    key: Vec<u8>,
+    failures: Family,
+    grpc: Family,
+    overflow: Overflow,
+}
+
+/// What was counted under `_other`, by the family whose series ran out.
+#[derive(Debug)]
+struct Overflow {
+    requests: Counter,
+    failures: Counter,
+    grpc: Option<Counter>,
 }
 
 impl Table {
     /// An empty table.
     pub fn new<M: Meter + ?Sized>(config: &Config, meter: &M) -> Self {
+        let overflow =
+            |family| Counter::new(meter, signals::OVERFLOW, &[(signals::FAMILY, family)]);
+        let family = |name, labels: [&'static [&'static str]; 2]| {
+            let [plain, with_cluster] = labels;
+            let labels = if config.cluster { with_cluster } else { plain };
+            Family::new(Kind::Counter, name, labels, config.max_series)
+        };
+        let families = Families {
+            status: config.status,
+            has_cluster: config.cluster,
+            has_bytes: config.bytes,
+        };
         Self {
             max_series: config.max_series,
             n_series: 0,
-            has_bytes: config.bytes,
-            status: config.status,
-            routes: BTreeMap::new(),
-            folded: BTreeMap::new(),
-            overflow: Counter::new(meter, signals::OVERFLOW, &[]),
+            families,
+            places: BTreeMap::new(),
+            folded: Place::new(families, signals::OTHER, signals::OTHER),
+            key: Vec::new(),
+            failures: family(signals::FAILURES, signals::FAILURE_LABELS),
+            grpc: family(signals::GRPC, signals::GRPC_LABELS),
+            overflow: Overflow {
+                requests: overflow("requests"),
+                failures: overflow("failures"),
+                grpc: config.grpc.then(|| overflow("grpc")),
+            },
         }
     }
 
-    /// Counts one exchange.
+    /// Counts one exchange in every family.
     ///
-    /// **Cost**: a host call per metric; four definitions and some allocations when a label set is new, else none.
+    /// **Cost**: a host call per metric, none of which returns a value; definitions and some allocations when a
+    /// label set is new, else none.
     pub fn count<M: Meter + ?Sized>(&mut self, meter: &M, facts: &Facts) {
-        let (route, labels) = (route(facts), Labels::of(facts, self.status));
-        if let Some(series) = self.routes.get(route).and_then(|of_route| of_route.get(&labels)) {
-            return series.count(meter, facts);
+        let labels = Labels::of(facts, self.families.status);
+        self.write_key(facts);
+        let place = self.places.get_mut(self.key.as_slice());
+        if let Some(place) = place.filter(|place| place.has(labels)) {
+            place.count(meter, facts, labels);
+            return self.count_rare(meter, facts, (route(facts), cluster(facts)));
         }
-        let series = self.meet(meter, route, labels);
-        series.count(meter, facts);
+        if self.n_series >= self.max_series {
+            self.overflow.requests.add(meter, 1);
+            self.folded.count(meter, facts, labels.folded());
+            let other = signals::OTHER.as_bytes();
+            return self.count_rare(meter, facts, (other, other));
+        }
+        self.n_series += 1;
+        let families = self.families;
+        let place = self.places.entry(Box::from(self.key.as_slice())).or_insert_with(|| {
+            Place::new(families, &name_text(route(facts)), &name_text(cluster(facts)))
+        });
+        place.count(meter, facts, labels);
+        self.count_rare(meter, facts, (route(facts), cluster(facts)));
     }
 
     /// How many label sets there are, those beyond the bound not among them.
@@ -69,63 +110,37 @@ impl Table {
         self.n_series == 0
     }
 
-    /// The series of a label set that is new or beyond the bound.
-    fn meet<M: Meter + ?Sized>(&mut self, meter: &M, route: &[u8], labels: Labels) -> Series {
-        if self.n_series < self.max_series {
-            self.n_series += 1;
-            let series = self.define(meter, route, labels);
-            self.routes.entry(Box::from(route)).or_default().insert(labels, series);
-            return series;
+    /// The place of an exchange: no name has a zero byte, since Envoy takes its names from text.
+    fn write_key(&mut self, facts: &Facts) {
+        self.key.clear();
+        self.key.extend_from_slice(route(facts));
+        if self.families.has_cluster {
+            self.key.push(0);
+            self.key.extend_from_slice(cluster(facts));
         }
-        self.overflow.add(meter, 1);
-        let labels = labels.folded();
-        if let Some(series) = self.folded.get(&labels) {
-            return *series;
-        }
-        let series = self.define(meter, signals::OTHER.as_bytes(), labels);
-        self.folded.insert(labels, series);
-        series
     }
 
-    fn define<M: Meter + ?Sized>(&self, meter: &M, route: &[u8], labels: Labels) -> Series {
-        let route = route_text(route);
-        let status = labels.code.map_or(Cow::Borrowed(signals::OTHER), |code| match code {
-            0 => Cow::Borrowed(labels.class.as_str()),
-            _ => Cow::Owned(code.to_string()),
-        });
-        let all = [
-            ("route", route.as_ref()),
-            ("method", labels.method.as_str()),
-            ("class", labels.class.as_str()),
-            ("from", labels.from.as_str()),
-            ("status", status.as_ref()),
-        ];
-        let labels = match self.status {
-            Status::Class => all.get(..4).unwrap_or(&all),
-            Status::Code => &all,
+    /// Counts what few exchanges have.
+    fn count_rare<M: Meter + ?Sized>(&self, meter: &M, facts: &Facts, place: (&[u8], &[u8])) {
+        let at = |family: &Family, overflow: &Counter, value: &str| {
+            let (route, cluster) = (name_text(place.0), name_text(place.1));
+            let (metric, is_overflow) = if self.families.has_cluster {
+                family.series(meter, &[&route, &cluster, value])
+            } else {
+                family.series(meter, &[&route, value])
+            };
+            if let Some(metric) = metric {
+                meter.add(metric, 1);
+            }
+            if is_overflow {
+                overflow.add(meter, 1);
+            }
         };
-        Series {
-            requests: Counter::new(meter, signals::REQUESTS, labels),
-            duration: meter.define(Kind::Histogram, &series_name(signals::DURATION, labels)),
-            bytes: self.has_bytes.then(|| {
-                (
-                    Counter::new(meter, signals::REQUEST_BYTES, labels),
-                    Counter::new(meter, signals::RESPONSE_BYTES, labels),
-                )
-            }),
+        for flag in Flag::all(facts.flags) {
+            at(&self.failures, &self.overflow.failures, flag.as_str());
         }
-    }
-}
-
-impl Series {
-    fn count<M: Meter + ?Sized>(&self, meter: &M, facts: &Facts) {
-        self.requests.add(meter, 1);
-        if let (Some(metric), Some(duration)) = (self.duration, facts.duration) {
-            meter.record(metric, milliseconds(duration));
-        }
-        if let (Some((request, response)), Some((n_in, n_out))) = (self.bytes, facts.bytes) {
-            request.add(meter, n_in);
-            response.add(meter, n_out);
+        if let (Some(status), Some(overflow)) = (facts.grpc_status, &self.overflow.grpc) {
+            at(&self.grpc, overflow, status.as_str());
         }
     }
 }

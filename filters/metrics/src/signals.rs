@@ -11,19 +11,37 @@ pub const DURATION: &str = "weir_metrics_request_duration_milliseconds";
 pub const REQUEST_BYTES: &str = "weir_metrics_request_bytes_total";
 /// Counter per label set: bytes that went to clients, headers and bodies.
 pub const RESPONSE_BYTES: &str = "weir_metrics_response_bytes_total";
+/// Histogram per place: from the first byte that the upstream got to the last one that it sent, in milliseconds.
+pub const UPSTREAM_TIME: &str = "weir_metrics_upstream_time_milliseconds";
+/// Histogram per place: what is left of an upstream's answer's duration, in milliseconds.
+pub const OVERHEAD: &str = "weir_metrics_overhead_milliseconds";
+/// Counter per place and outcome: what became of the exchanges; adds up to [`REQUESTS`].
+pub const FLOW: &str = "weir_metrics_flow_total";
+/// Counter per place and flag: exchanges for which Envoy set a response flag.
+pub const FAILURES: &str = "weir_metrics_failures_total";
+/// Counter per place and status: gRPC calls that ended.
+pub const GRPC: &str = "weir_metrics_grpc_requests_total";
 /// Counter per filter and word: what the other filters of the gateway decided.
 pub const DECISIONS: &str = "weir_metrics_decisions_total";
-/// Counter: exchanges that were counted without their route and method, since the series ran out.
+/// Counter per family: exchanges that were counted under [`OTHER`], since the family's series ran out.
 pub const OVERFLOW: &str = "weir_metrics_series_overflow_total";
 
 /// The labels of [`DECISIONS`].
 pub const DECISION_LABELS: &[&str] = &["filter", "decision"];
 
+/// The labels of [`FAILURES`], without and with clusters told apart.
+pub const FAILURE_LABELS: [&[&str]; 2] = [&["route", "flag"], &["route", "cluster", "flag"]];
+/// The labels of [`GRPC`], likewise.
+pub const GRPC_LABELS: [&[&str]; 2] =
+    [&["route", "grpc_status"], &["route", "cluster", "grpc_status"]];
+/// The label of [`OVERFLOW`].
+pub const FAMILY: &str = "family";
+
 /// The route of an exchange that has one without a name.
 pub const UNNAMED_ROUTE: &str = "_unnamed";
-/// The route of an exchange that has none.
+/// The route of an exchange that has none, and the cluster of one whose route leads to none.
 pub const NO_ROUTE: &str = "_none";
-/// The route, and the status, of an exchange beyond the bound on series.
+/// The route, the cluster and the status of an exchange beyond the bound on series.
 pub const OTHER: &str = "_other";
 
 /// How every `details` word of a reply by Weir begins.

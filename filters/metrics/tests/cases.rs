@@ -7,7 +7,7 @@ use kit::Nanos;
 use weir_metrics::config::Status;
 use weir_metrics::facts::Facts;
 use weir_metrics::labels::{Answerer, Class, Method, Outcome};
-use weir_metrics::policy::{Labels, judge, may_have_flags, milliseconds, route, route_text};
+use weir_metrics::policy::{Labels, judge, may_have_flags, milliseconds, name_text, route};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -177,10 +177,10 @@ fn a_route_is_its_name_or_why_there_is_none() {
 
 #[test]
 fn a_route_in_a_metrics_name_is_text_and_short() {
-    assert_eq!(route_text(b"users"), "users");
-    assert_eq!(route_text(b"us\xffers"), "us\u{fffd}ers");
-    assert_eq!(route_text(&[b'a'; 1_000]), "a".repeat(128));
-    assert_eq!(route_text(b""), "");
+    assert_eq!(name_text(b"users"), "users");
+    assert_eq!(name_text(b"us\xffers"), "us\u{fffd}ers");
+    assert_eq!(name_text(&[b'a'; 1_000]), "a".repeat(128));
+    assert_eq!(name_text(b""), "");
 }
 
 #[test]

@@ -22,6 +22,11 @@ fn every_metric_is_in_the_readme() {
         signals::DURATION,
         signals::REQUEST_BYTES,
         signals::RESPONSE_BYTES,
+        signals::UPSTREAM_TIME,
+        signals::OVERHEAD,
+        signals::FLOW,
+        signals::FAILURES,
+        signals::GRPC,
         signals::DECISIONS,
         signals::OVERFLOW,
     ] {
@@ -39,8 +44,9 @@ fn the_block_of_tags_to_copy_has_every_label() {
 
 #[test]
 fn the_example_lifts_out_the_labels_of_this_filter() {
-    let own = ["route", "method", "class", "from", "status"];
-    for label in own.iter().chain(signals::DECISION_LABELS) {
+    let own = ["route", "cluster", "method", "class", "from", "status", "outcome", signals::FAMILY];
+    let rare = [signals::FAILURE_LABELS, signals::GRPC_LABELS].concat().concat();
+    for label in own.iter().chain(&rare).chain(signals::DECISION_LABELS) {
         assert!(LABELS.contains(label), "{label}");
         assert!(ENVOY.contains(&tag(label)), "{label}");
     }

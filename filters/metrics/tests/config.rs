@@ -22,14 +22,31 @@ fn refused(text: &str) -> Vec<String> {
 #[test]
 fn every_field_has_a_default() {
     let config = config::load("metrics", b"{}", Config::read).unwrap();
-    assert_eq!(config, Config { max_series: 500, bytes: false, status: Status::Class });
+    let defaults = Config {
+        max_series: 500,
+        bytes: false,
+        status: Status::Class,
+        cluster: false,
+        upstream_time: false,
+        grpc: false,
+    };
+    assert_eq!(config, defaults);
 }
 
 #[test]
 fn what_is_written_is_in_force() {
-    let text = br#"{"max_series": 10000, "bytes": true, "status": "code"}"#;
+    let text = br#"{"max_series": 10000, "bytes": true, "status": "code",
+        "cluster": true, "upstream_time": true, "grpc": true}"#;
     let config = config::load("metrics", text, Config::read).unwrap();
-    assert_eq!(config, Config { max_series: 10_000, bytes: true, status: Status::Code });
+    let written = Config {
+        max_series: 10_000,
+        bytes: true,
+        status: Status::Code,
+        cluster: true,
+        upstream_time: true,
+        grpc: true,
+    };
+    assert_eq!(config, written);
 }
 
 #[test]
@@ -46,6 +63,15 @@ fn every_mistake_is_told_where_what_and_how_to_mend() {
         (
             r#"{"bytes": "yes"}"#,
             "metrics: bytes: found \"yes\", allowed true or false; choose one of them",
+        ),
+        (
+            r#"{"upstream_time": "5s"}"#,
+            "metrics: upstream_time: found \"5s\", allowed true or false; choose one of them",
+        ),
+        (r#"{"grpc": 1}"#, "metrics: grpc: found 1, allowed true or false; choose one of them"),
+        (
+            r#"{"cluster": "upstream"}"#,
+            "metrics: cluster: found \"upstream\", allowed true or false; choose one of them",
         ),
         (
             r#"{"status": "codes"}"#,

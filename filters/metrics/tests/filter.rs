@@ -41,7 +41,7 @@ fn an_exchange_is_counted_once_in_every_family() {
     assert_eq!(value("request_duration_milliseconds"), Some(3));
     assert_eq!(value("request_bytes_total"), Some(300));
     assert_eq!(value("response_bytes_total"), Some(6_000));
-    assert_eq!(host.metric_names().len(), 5);
+    assert_eq!(host.metric_names().len(), 7);
 }
 
 #[test]
@@ -51,9 +51,11 @@ fn bytes_are_counted_only_if_asked_for() {
     assert_eq!(
         host.metric_names(),
         [
+            "weir_metrics_flow_total;route=users;outcome=upstream".to_owned(),
             format!("weir_metrics_request_duration_milliseconds{ONE}"),
             format!("weir_metrics_requests_total{ONE}"),
-            "weir_metrics_series_overflow_total".to_owned(),
+            "weir_metrics_series_overflow_total;family=failures".to_owned(),
+            "weir_metrics_series_overflow_total;family=requests".to_owned(),
         ]
     );
 }
@@ -110,9 +112,9 @@ fn beyond_the_bound_classes_and_answerers_stay_exact() {
     };
     assert_eq!(folded("2xx"), Some(899));
     assert_eq!(folded("5xx"), Some(99));
-    assert_eq!(host.metric("weir_metrics_series_overflow_total"), Some(998));
-    // Two label sets and two folded ones, with two metrics each, and the overflow.
-    assert_eq!(host.metric_names().len(), 9);
+    assert_eq!(host.metric("weir_metrics_series_overflow_total;family=requests"), Some(998));
+    // Two label sets and two folded ones, with two metrics each, an outcome at each of three places, the overflows.
+    assert_eq!(host.metric_names().len(), 13);
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn a_series_that_there_is_stays_its_own_beyond_the_bound() {
         worker.on_log(&mut (), &ended(&host, route, 200, "via_upstream"));
     }
     assert_eq!(host.metric(&format!("weir_metrics_requests_total{ONE}")), Some(2));
-    assert_eq!(host.metric("weir_metrics_series_overflow_total"), Some(1));
+    assert_eq!(host.metric("weir_metrics_series_overflow_total;family=requests"), Some(1));
 }
 
 #[test]

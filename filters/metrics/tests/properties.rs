@@ -1,10 +1,11 @@
 //! What holds for any exchanges: nothing is lost, nothing is counted twice, nothing grows without bound.
 #![cfg(all(test, not(target_arch = "wasm32")))]
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use kit::Nanos;
 use kit::fake::FakeHost;
+use kit::{Nanos, config};
 use proptest::prelude::*;
 use weir_metrics::Config;
 use weir_metrics::config::Status;
@@ -48,6 +49,10 @@ fn facts(exchange: &Exchange) -> Facts {
     }
 }
 
+fn defaults() -> Config {
+    config::load("metrics", b"{}", Config::read).unwrap()
+}
+
 /// The sum over all series of a family, and how many there are.
 fn total(host: &FakeHost, family: &str, part: &str) -> (i64, usize) {
     let prefix = format!("{family};");
@@ -55,6 +60,15 @@ fn total(host: &FakeHost, family: &str, part: &str) -> (i64, usize) {
     let found: Vec<&String> =
         names.iter().filter(|n| n.starts_with(&prefix) && n.contains(part)).collect();
     (found.iter().filter_map(|name| host.metric(name)).sum(), found.len())
+}
+
+/// The values of the label `route`.
+fn routes(host: &FakeHost) -> BTreeSet<String> {
+    let route = |name: &String| {
+        let rest = name.strip_prefix("weir_metrics_requests_total;route=")?;
+        Some(rest.split(";method=").next()?.to_owned())
+    };
+    host.metric_names().iter().filter_map(route).collect()
 }
 
 proptest! {
@@ -66,7 +80,7 @@ proptest! {
     ) {
         let host = FakeHost::default();
         let status = if has_codes { Status::Code } else { Status::Class };
-        let mut table = Table::new(&Config { max_series, bytes: true, status }, &host);
+        let mut table = Table::new(&Config { max_series, bytes: true, status, ..defaults() }, &host);
         for exchange in &exchanges {
             table.count(&host, &facts(exchange));
         }
@@ -76,6 +90,12 @@ proptest! {
         prop_assert_eq!(total(&host, "weir_metrics_request_duration_milliseconds", "").0, n);
         prop_assert_eq!(total(&host, "weir_metrics_request_bytes_total", "").0, 2 * n);
         prop_assert_eq!(total(&host, "weir_metrics_response_bytes_total", "").0, 3 * n);
+        prop_assert_eq!(total(&host, "weir_metrics_flow_total", "").0, n);
+        for route in routes(&host) {
+            let of_route = |family| total(&host, family, &format!(";route={route};")).0;
+            let flow = of_route("weir_metrics_flow_total");
+            prop_assert_eq!(flow, of_route("weir_metrics_requests_total"), "{}", route);
+        }
         prop_assert!(table.len() <= max_series);
         prop_assert!(n_series <= max_series + Class::ALL.len() * Answerer::ALL.len());
         for class in Class::ALL {

@@ -102,7 +102,7 @@ impl Filter for RateLimit {
         let assessment = self.policy.decide(x, &identity, now, |rule_idx, event| {
             self.see(x, now, rule_idx, identity.plan, &event);
         });
-        x.note(Self::NAME, word(&assessment).as_str());
+        note(x, &assessment);
         let is_refused = matches!(assessment.decision, Decision::Limit(_));
         let tells = is_refused || self.fields.wanted(false);
         let seen = if tells { assessment.seen.as_slice() } else { &[] };
@@ -234,11 +234,28 @@ fn names(assessment: &Assessment<'_>, choose: impl Fn(&Rule) -> bool) -> String 
     chosen.map(|rule| rule.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
+/// Tells the decision record the word, the rule where one rule decided, and the cost where it is not 1.
+fn note(x: &dyn Exchange, assessment: &Assessment<'_>) {
+    x.note(RateLimit::NAME, word(assessment).as_str());
+    let rule = match &assessment.decision {
+        Decision::Exempt => None,
+        Decision::Admit => assessment.shadow,
+        Decision::Limit(limited) => Some(limited.rule),
+        Decision::Keyless(rule) | Decision::Failed(rule) => Some(*rule),
+    };
+    if let Some(rule) = rule {
+        x.detail(RateLimit::NAME, "rule", &rule.name);
+    }
+    if assessment.cost > 1 {
+        x.detail(RateLimit::NAME, "cost", &assessment.cost);
+    }
+}
+
 /// The word for the decision record.
 fn word(assessment: &Assessment<'_>) -> Word {
     match assessment.decision {
         Decision::Exempt => Word::Exempt,
-        Decision::Admit if assessment.is_shadowed => Word::Shadow,
+        Decision::Admit if assessment.shadow.is_some() => Word::Shadow,
         Decision::Admit => Word::Admit,
         Decision::Limit(_) => Word::Limit,
         Decision::Keyless(_) => Word::Deny,

@@ -52,8 +52,10 @@ pub struct Assessment<'a> {
     pub seen: Vec<Seen<'a>>,
     /// The rules that have not much left.
     pub near: Vec<&'a Rule>,
-    /// Whether a rule that does not enforce would have refused it.
-    pub is_shadowed: bool,
+    /// The first rule that does not enforce and would have refused it.
+    pub shadow: Option<&'a Rule>,
+    /// The most that an enforced rule charged it, or the one that refuses would have; 0 if none counts it.
+    pub cost: u64,
 }
 
 /// What becomes of a request.

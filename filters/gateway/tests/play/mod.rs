@@ -149,9 +149,7 @@ impl Answer {
 
     /// The decision record as access logs print it.
     pub(crate) fn notes(&self) -> String {
-        let words: Vec<String> =
-            self.x.notes().iter().map(|(filter, word)| format!("{filter}={word}")).collect();
-        words.join(",")
+        self.x.record()
     }
 }
 

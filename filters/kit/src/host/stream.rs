@@ -1,6 +1,7 @@
 //! The context of one exchange: fetches lazily, calls the filter, does what it decided.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
@@ -10,9 +11,10 @@ use super::abi::{self, BufferType, MapType};
 use super::envoy::Envoy;
 use super::queue::{self, Sleep, Sleeper};
 use crate::callbacks::Callback;
-use crate::exchange::{self, Attribute, Exchange, Host, Map, Waker};
+use crate::exchange::{Attribute, Exchange, Host, Map, Waker};
 use crate::filter::{Filter, Flow, Reply};
 use crate::headers::{Headers, encode_pairs};
+use crate::notes::Notes;
 
 /// What the SDK holds of a stream; the rest is shared with the registry of sleepers.
 pub(super) struct Stream<F: Filter>(Rc<Live<F>>);
@@ -33,7 +35,7 @@ struct View {
     request: RefCell<Option<Rc<Headers>>>,
     response: RefCell<Option<Rc<Headers>>>,
     attributes: RefCell<[Option<Fetched>; Attribute::COUNT]>,
-    notes: RefCell<Vec<(&'static str, &'static str)>>,
+    notes: RefCell<Notes>,
 }
 
 /// What the host answered for an attribute.
@@ -167,24 +169,10 @@ impl View {
 
     fn publish_notes(&self, module: &str, routine: &[&str]) {
         let notes = self.notes.borrow();
-        let goes_without_saying = match notes.as_slice() {
-            [] => true,
-            [(filter, word)] => *filter == module && routine.contains(word),
-            _ => false,
-        };
-        if goes_without_saying {
-            return;
+        let is_routine = notes.only_of(module).is_some_and(|word| routine.contains(&word));
+        if !notes.is_empty() && !is_routine {
+            abi::set_property(&["weir.", module].concat(), notes.to_string().as_bytes());
         }
-        let mut record = String::with_capacity(64);
-        for (filter, word) in notes.iter() {
-            if !record.is_empty() {
-                record.push(',');
-            }
-            record.push_str(filter);
-            record.push('=');
-            record.push_str(word);
-        }
-        abi::set_property(&["weir.", module].concat(), record.as_bytes());
     }
 
     fn fetched(&self, map: Map) -> Option<&RefCell<Option<Rc<Headers>>>> {
@@ -283,10 +271,14 @@ impl Exchange for View {
     }
 
     fn note(&self, filter: &'static str, word: &'static str) {
-        exchange::put_word(&mut self.notes.borrow_mut(), filter, word);
+        self.notes.borrow_mut().put(filter, word);
+    }
+
+    fn detail(&self, filter: &'static str, name: &'static str, value: &dyn fmt::Display) {
+        self.notes.borrow_mut().detail(filter, name, value);
     }
 
     fn notes(&self) -> Vec<(&'static str, &'static str)> {
-        self.notes.borrow().clone()
+        self.notes.borrow().words()
     }
 }

@@ -35,7 +35,9 @@ impl<'a> Walk<'a, '_> {
             Claim::Keyless => {
                 let is_enforced = rule.refuses_keyless();
                 told(idx, Event::Keyless { is_enforced });
-                self.assessment.is_shadowed |= !is_enforced;
+                if !is_enforced {
+                    self.assessment.shadow.get_or_insert(rule);
+                }
                 return is_enforced.then_some(Decision::Keyless(rule));
             }
             Claim::Key(key) => key,
@@ -63,7 +65,12 @@ impl<'a> Walk<'a, '_> {
             let paid = refusal.is_none().then_some(cost);
             self.assessment.seen.push(Seen { rule, key, account, charged: paid, refusal });
         }
-        self.assessment.is_shadowed |= verdict == Verdict::Shadow;
+        match verdict {
+            Verdict::Admit if !key.is_enforced => {}
+            Verdict::Admit => self.assessment.cost = self.assessment.cost.max(cost),
+            Verdict::Limit => self.assessment.cost = cost,
+            Verdict::Shadow => drop(self.assessment.shadow.get_or_insert(rule)),
+        }
         if verdict == Verdict::Admit {
             if is_near && key.is_enforced {
                 self.assessment.near.push(rule);

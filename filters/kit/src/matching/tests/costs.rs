@@ -1,6 +1,7 @@
 //! Nothing is fetched that no condition needs, and nothing twice that is known to fail.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::rc::Rc;
 
 use super::*;
@@ -50,6 +51,9 @@ impl Exchange for Watched {
     }
     fn note(&self, filter: &'static str, word: &'static str) {
         self.inner.note(filter, word);
+    }
+    fn detail(&self, filter: &'static str, name: &'static str, value: &dyn fmt::Display) {
+        self.inner.detail(filter, name, value);
     }
     fn notes(&self) -> Vec<(&'static str, &'static str)> {
         self.inner.notes()
