@@ -179,6 +179,11 @@ impl<O: Filter, I: Filter> Filter for Chain<O, I> {
             self.inner.on_tick(host);
         }
     }
+
+    fn on_retire(&self, host: &dyn Host) {
+        self.outer.on_retire(host);
+        self.inner.on_retire(host);
+    }
 }
 
 const fn shorter(a: Option<Nanos>, b: Option<Nanos>) -> Option<Nanos> {

@@ -115,4 +115,8 @@ impl Filter for Gateway {
     fn on_tick(&self, host: &dyn Host) {
         self.0.on_tick(host);
     }
+
+    fn on_retire(&self, host: &dyn Host) {
+        self.0.on_retire(host);
+    }
 }

@@ -92,4 +92,10 @@ impl<F: Sectioned> Filter for Section<F> {
             filter.on_tick(host);
         }
     }
+
+    fn on_retire(&self, host: &dyn Host) {
+        if let Some(filter) = &self.0 {
+            filter.on_retire(host);
+        }
+    }
 }

@@ -147,19 +147,27 @@ impl Access {
     ///
     /// **Cost**: off, nothing; else the request headers, the client's address, and one SHA-256 of at most 1 KiB.
     pub fn is_proven(&self, x: &dyn Exchange) -> bool {
-        self.0.as_ref().is_some_and(|guard| guard.denies(x, &x.request()).is_none())
+        self.denial(x).is_none()
+    }
+
+    /// Why the request might not use the operations endpoints, wherever it goes; [`Denial::Token`] if there are none,
+    /// `None` if it might.
+    ///
+    /// **Cost**: as [`Access::is_proven`].
+    pub fn denial(&self, x: &dyn Exchange) -> Option<Denial> {
+        self.0.as_ref().map_or(Some(Denial::Token), |guard| guard.denies(x, &x.request()))
+    }
+
+    /// The prefix, without a slash at its end; `None` if there are no operations endpoints.
+    pub fn prefix(&self) -> Option<&str> {
+        self.0.as_ref().map(|guard| &*guard.path)
     }
 
     /// What a request below the prefix asks for: the rest of its path, empty or with a slash in front.
     ///
     /// `None` if the request is not below the prefix. It does not say whether the request may: [`Access::decide`] does.
     pub fn endpoint(&self, x: &dyn Exchange) -> Option<String> {
-        let guard = self.0.as_ref()?;
-        let request = x.request();
-        let (path, _) = target::split(request.get(":path")?);
-        let path = target::canonical_path(path);
-        let rest = path.strip_prefix(&*guard.path)?;
-        if is_below(&path, &guard.path) { Some(rest.to_owned()) } else { None }
+        below(self.prefix()?, x)
     }
 
     /// Whether this request header is there for these endpoints alone, so that nobody else may see it.
@@ -202,6 +210,22 @@ enum PrefixError {
     Slash,
     #[error("{0}")]
     Path(String),
+}
+
+/// A path that endpoints stand below, as `path` of `operations` is read; `None` if it is absent or wrong.
+pub fn optional_prefix(fields: &mut Fields<'_>, name: &'static str) -> Option<Box<str>> {
+    fields.optional_parsed(name, PATH, prefix)
+}
+
+/// What a request asks for below this prefix: the rest of its path, empty or with a slash in front.
+///
+/// `None` if the request is not below it.
+pub fn below(prefix: &str, x: &dyn Exchange) -> Option<String> {
+    let request = x.request();
+    let (path, _) = target::split(request.get(":path")?);
+    let path = target::canonical_path(path);
+    let rest = path.strip_prefix(prefix)?;
+    if is_below(&path, prefix) { Some(rest.to_owned()) } else { None }
 }
 
 fn prefix(text: &str) -> Result<Box<str>, PrefixError> {

@@ -83,6 +83,10 @@ impl<F: Filter> Plugin<F> {
 /// In `proxy_on_delete`, which every module exports; `proxy_on_done` would cost each stream a callback.
 impl<F: Filter> Drop for Plugin<F> {
     fn drop(&mut self) {
+        if let Some(filter) = &self.filter {
+            self.envoy.begin();
+            filter.on_retire(&self.envoy);
+        }
         // Envoy does not stop the timer of a root context that goes away.
         if F::TICK.is_some() {
             abi::set_tick_period(0);

@@ -5,6 +5,8 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{UnitError, split_digits};
 
 /// A span of time, or an instant of a monotonic clock, in nanoseconds.
@@ -19,7 +21,9 @@ use super::{UnitError, split_digits};
 /// assert_eq!("1m30s".parse(), Ok(Nanos::from_secs(90)));
 /// assert_eq!(Nanos::from_millis(250).to_string(), "250ms");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Nanos(pub u64);
 
 /// Units from the largest to the smallest.
