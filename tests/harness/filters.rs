@@ -48,7 +48,7 @@ pub fn callbacks(module: &str) -> &'static [&'static str] {
             "http_call_response",
         ],
         "weir_circuit_breaker" => &["request_headers", "log"],
-        "weir_metrics" => &["log"],
+        "weir_metrics" => &["request_headers", "log", "tick", "queue_ready", "http_call_response"],
         "weir_gateway" => &[
             "request_headers",
             "response_headers",

@@ -6,8 +6,11 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use kit::config::Fields;
+use kit::operations::Access;
 
 use crate::facts::Wanted;
+use crate::health;
+use crate::stats::settings as stats;
 
 /// Label sets that get series of their own.
 pub const MAX_SERIES: RangeInclusive<usize> = 1..=10_000;
@@ -23,7 +26,7 @@ pub const DEFAULT_UPSTREAM_TIME: bool = false;
 pub const DEFAULT_GRPC: bool = false;
 
 /// What is counted, and how finely.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Label sets that get series of their own, on each worker.
     pub max_series: usize,
@@ -37,6 +40,14 @@ pub struct Config {
     pub upstream_time: bool,
     /// Whether gRPC calls are counted by their own status.
     pub grpc: bool,
+    /// What is counted for the operations endpoints.
+    pub statistics: stats::Settings,
+    /// What is kept of exchanges that failed.
+    pub errors: stats::Errors,
+    /// Who may use the operations endpoints.
+    pub operations: Access,
+    /// How health is told, if it is.
+    pub health: Option<health::settings::Settings>,
 }
 
 /// How finely statuses are told apart.
@@ -65,7 +76,16 @@ impl Config {
 
     /// Reads the filter's object; every field has a default.
     pub fn read(fields: &mut Fields<'_>) -> Self {
+        let operations = fields.optional_object("operations", Access::read).unwrap_or_default();
         Self {
+            statistics: fields
+                .optional_object("statistics", stats::Settings::read)
+                .unwrap_or_default(),
+            errors: fields.optional_object("errors", stats::Errors::read).unwrap_or_default(),
+            health: fields.optional_object("health", |fields| {
+                health::settings::Settings::read(fields, &operations)
+            }),
+            operations,
             max_series: fields
                 .optional_integer("max_series", MAX_SERIES)
                 .unwrap_or(DEFAULT_MAX_SERIES),
@@ -78,7 +98,40 @@ impl Config {
     }
 }
 
-/// What is in force, for operators.
+/// What an empty object says.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_series: DEFAULT_MAX_SERIES,
+            bytes: DEFAULT_BYTES,
+            status: Status::default(),
+            cluster: DEFAULT_CLUSTER,
+            upstream_time: DEFAULT_UPSTREAM_TIME,
+            grpc: DEFAULT_GRPC,
+            statistics: stats::Settings::default(),
+            errors: stats::Errors::default(),
+            operations: Access::default(),
+            health: None,
+        }
+    }
+}
+
+impl Config {
+    /// What is in force, for operators: a line for each part.
+    pub fn describe(&self) -> Vec<String> {
+        let kept = self.statistics.enabled.then(|| self.errors.to_string());
+        let operations = self.operations.is_on().then(|| self.operations.describe());
+        let health = self.health.as_ref().map(ToString::to_string);
+        [self.to_string(), self.statistics.to_string()]
+            .into_iter()
+            .chain(kept)
+            .chain(operations)
+            .chain(health)
+            .collect()
+    }
+}
+
+/// What is counted for Prometheus, for operators.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counted = [

@@ -37,13 +37,16 @@ pub mod facts;
 pub mod filter;
 pub mod flags;
 pub mod grpc;
+pub mod health;
 pub mod labels;
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;
+pub mod operations;
 mod place;
 pub mod policy;
 pub mod series;
 pub mod signals;
+pub mod stats;
 
 pub use config::Config;
 pub use filter::Metrics;

@@ -46,3 +46,12 @@ pub const OTHER: &str = "_other";
 
 /// How every `details` word of a reply by Weir begins.
 pub const OWN_DETAILS: &[u8] = b"weir_";
+
+/// How every name of Weir's begins: of metrics here, of `details` in [`OWN_DETAILS`].
+pub const PREFIX: &str = "weir_";
+/// Behind [`PREFIX`], a gauge of the process: entries in the cache.
+pub const CACHE_ENTRIES: &str = "response_cache_entries";
+/// Behind [`PREFIX`], a gauge of the process: bytes in the cache.
+pub const CACHE_BYTES: &str = "response_cache_bytes";
+/// Behind [`PREFIX`], a gauge of the process: breakers that are open or probing.
+pub const BREAKERS_NOT_CLOSED: &str = "circuit_breaker_not_closed";

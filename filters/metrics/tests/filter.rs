@@ -158,14 +158,37 @@ fn names_that_would_end_a_label_are_made_fit() {
 #[test]
 fn a_summary_says_what_is_in_force() {
     let host = FakeHost::default();
+    let statistics = "statistics of at most 100 routes";
+    let failures = "the last 100 failures (status 5xx or none)";
     assert_eq!(
         worker(&host, "{}").summary(),
-        ["requests, durations by route, method, status class and answerer; at most 500 label sets"]
+        [
+            "requests, durations by route, method, status class and answerer; at most 500 label sets",
+            statistics,
+            failures,
+        ]
     );
     assert_eq!(
-        worker(&host, r#"{"bytes": true, "status": "code", "max_series": 7}"#).summary(),
+        worker(&host, r#"{"bytes": true, "status": "code", "max_series": 7}"#).summary()[0],
+        "requests, durations, bytes by route, method, status code and answerer; at most 7 label sets"
+    );
+    let all = r#"{
+        "statistics": {"enabled": false},
+        "errors": {"max": 5, "statuses": [404, "5xx"], "aborted": false, "address": true, "user_agent": true},
+        "operations": {"path": "/weir", "source": "10.0.0.0/8"},
+        "health": {"path": "/health", "open": true, "admin_cluster": "admin", "clusters": ["api", "pages"], "min_healthy": "50%"}
+    }"#;
+    assert_eq!(
+        worker(&host, all).summary()[1..],
         [
-            "requests, durations, bytes by route, method, status code and answerer; at most 7 label sets"
+            "statistics off, those of other filters are answered",
+            "operations below /weir from 10.0.0.0/8",
+            "health below /health, live and ready for everybody; ready if Envoy is and api, pages are by 50% of their hosts; asked of admin every 2s within 1s, at most 10s old",
         ]
+    );
+    let kept = r#"{"errors": {"max": 5, "statuses": 404, "aborted": false, "address": true, "user_agent": true}}"#;
+    assert_eq!(
+        worker(&host, kept).summary()[2],
+        "the last 5 failures (status 404) with the client's address and user agent"
     );
 }

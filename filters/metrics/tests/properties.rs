@@ -49,10 +49,6 @@ fn facts(exchange: &Exchange) -> Facts {
     }
 }
 
-fn defaults() -> Config {
-    config::load("metrics", b"{}", Config::read).unwrap()
-}
-
 /// The sum over all series of a family, and how many there are.
 fn total(host: &FakeHost, family: &str, part: &str) -> (i64, usize) {
     let prefix = format!("{family};");
@@ -80,7 +76,8 @@ proptest! {
     ) {
         let host = FakeHost::default();
         let status = if has_codes { Status::Code } else { Status::Class };
-        let mut table = Table::new(&Config { max_series, bytes: true, status, ..defaults() }, &host);
+        let config = Config { max_series, bytes: true, status, ..Config::default() };
+        let mut table = Table::new(&config, &host);
         for exchange in &exchanges {
             table.count(&host, &facts(exchange));
         }

@@ -1,0 +1,295 @@
+//! The operations endpoints: what was counted, what failed, and whether this gateway can serve.
+//!
+//! | request below the prefix | does |
+//! | --- | --- |
+//! | `GET` | lists these endpoints |
+//! | `GET /stats?routes=` | what was counted since the last reset |
+//! | `GET /performance?routes=` | throughput, latency and errors of the last minutes; the slowest routes |
+//! | `GET /errors?limit=` | the latest failures |
+//! | `POST /reset` | forgets what was counted |
+//! | `GET /health/live`, `/health/ready`, `/health/status`, `/health/detailed` | health, if it is configured |
+//!
+//! Health may have a path of its own, and its first two may be open to all: load balancers have no token.
+//! Who asks without a proof learns nothing but the word.
+//!
+//! Strict, as the other filters' endpoints are: an unknown parameter, a body and a slash too many are errors.
+//! `HEAD` is answered as `GET`. All answers are JSON and for no cache, errors in the form of RFC 9457; who resets is
+//! named in the log.
+//!
+//! A reset is a `POST`, as operators expect of one, and a browser may be made to send it from another site: what comes
+//! from a page of another site is refused.
+
+mod health;
+mod render;
+
+use kit::net::client_address;
+use kit::operations::parameters::{one, only};
+use kit::operations::{self, Access, Answer, Asked, Refusal, granted, json};
+use kit::target;
+use kit::{Exchange, Reply};
+
+use crate::health::Health;
+use crate::stats::Statistics;
+
+/// What answers requests for the operations endpoints.
+#[derive(Debug, Clone, Copy)]
+pub struct Desk<'a> {
+    /// Who may ask.
+    pub access: &'a Access,
+    /// What was counted.
+    pub statistics: &'a Statistics,
+    /// Health, if it is configured.
+    pub health: Option<&'a Health>,
+}
+
+/// What there is below the prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resource {
+    Index,
+    Stats,
+    Performance,
+    Errors,
+    Reset,
+    Health(Probe),
+}
+
+/// What is asked about health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Probe {
+    Live,
+    Ready,
+    Status,
+    Detailed,
+}
+
+/// Routes that are listed unless told otherwise: what a person reads.
+const DEFAULT_ROUTES: usize = 10;
+
+impl Probe {
+    /// The probe at what follows the path of health.
+    fn at(rest: &str) -> Option<Self> {
+        match rest {
+            "/live" => Some(Self::Live),
+            "/ready" => Some(Self::Ready),
+            "/status" => Some(Self::Status),
+            "/detailed" => Some(Self::Detailed),
+            _ => None,
+        }
+    }
+
+    /// Whether it can be open to all.
+    const fn can_be_open(self) -> bool {
+        matches!(self, Self::Live | Self::Ready)
+    }
+}
+
+impl Resource {
+    const fn allows(self) -> &'static str {
+        match self {
+            Self::Reset => "POST",
+            Self::Index | Self::Stats | Self::Performance | Self::Errors | Self::Health(_) => {
+                "GET, HEAD"
+            }
+        }
+    }
+
+    fn check(self, method: &[u8]) -> Result<(), Refusal> {
+        let is_allowed = match method {
+            b"GET" | b"HEAD" => self != Self::Reset,
+            b"POST" => self == Self::Reset,
+            _ => false,
+        };
+        if is_allowed { Ok(()) } else { Err(Refusal::Method { allow: self.allows() }) }
+    }
+}
+
+impl Desk<'_> {
+    /// Answers a request that is for these endpoints; `None` for any other. Ask in the request phase.
+    ///
+    /// `end` says that the request has no body.
+    ///
+    /// **Cost**: off, nothing; as [`Access::decide`] for any other request; what an operator asks for costs up to
+    /// sixty values of shared data.
+    pub fn answer(&self, x: &dyn Exchange, end: bool) -> Option<Answer> {
+        if let Some(answer) = self.health.and_then(|health| self.probe(health, x)) {
+            return Some(answer);
+        }
+        operations::answer(self.access, x, |asked, audit| self.granted(x, asked, end, audit))
+    }
+
+    /// What has no proof or a path of its own: health.
+    fn probe(&self, health: &Health, x: &dyn Exchange) -> Option<Answer> {
+        let own = health.settings.path.as_deref();
+        let rest = match own {
+            Some(path) => operations::below(path, x)?,
+            None if health.settings.open => {
+                self.access.endpoint(x)?.strip_prefix("/health")?.to_owned()
+            }
+            None => return None,
+        };
+        let probe = Probe::at(&rest);
+        let is_open = health.settings.open && probe.is_some_and(Probe::can_be_open);
+        if own.is_none() && !is_open {
+            return None;
+        }
+        let request = x.request();
+        let (_, query) = target::split(request.get(":path").unwrap_or_default());
+        let denial = self.access.denial(x);
+        if let (Some(denial), false) = (denial, is_open) {
+            let reply = Refusal::Denied(denial).into_reply();
+            return Some(Answer { reply, word: denial.word(), audit: Vec::new() });
+        }
+        Some(granted(|_| {
+            let probe = probe.ok_or_else(|| Refusal::nothing_at(&rest, &health::PATHS))?;
+            Resource::Health(probe).check(request.get(":method").unwrap_or_default())?;
+            only(query, &[])?;
+            Ok(self.health(health, probe, x, denial.is_none()))
+        }))
+    }
+
+    fn granted(
+        &self,
+        x: &dyn Exchange,
+        asked: &Asked,
+        end: bool,
+        audit: &mut Vec<String>,
+    ) -> Result<Reply, Refusal> {
+        let Asked { prefix, endpoint, method, query } = asked;
+        let resource = self.resource(endpoint).ok_or_else(|| self.nothing_at(endpoint))?;
+        resource.check(method)?;
+        let host = x.host();
+        match resource {
+            Resource::Index => {
+                only(query, &[])?;
+                Ok(json::index(prefix, &self.endpoints()))
+            }
+            Resource::Stats => {
+                let n_routes = number(query, "routes", DEFAULT_ROUTES)?;
+                Ok(render::stats(&self.statistics.snapshot(host), n_routes))
+            }
+            Resource::Performance => {
+                let n_routes = number(query, "routes", DEFAULT_ROUTES)?;
+                let snapshot = self.statistics.snapshot(host);
+                let slices = |window| self.statistics.slices(host, snapshot.book.reset_at, window);
+                Ok(render::performance(&snapshot, slices, n_routes))
+            }
+            Resource::Errors => {
+                let max = self.statistics.max_failures();
+                let limit = number(query, "limit", max)?;
+                let book = self.statistics.snapshot(host).book;
+                let failures = self.statistics.failures(host, book.reset_at);
+                Ok(render::errors(&failures, max, limit))
+            }
+            Resource::Reset => {
+                only(query, &[])?;
+                self.reset(x, end, audit)
+            }
+            Resource::Health(probe) => {
+                only(query, &[])?;
+                let health = self.health.ok_or_else(|| self.nothing_at(endpoint))?;
+                Ok(self.health(health, probe, x, true))
+            }
+        }
+    }
+
+    /// The resource at what follows the prefix.
+    fn resource(&self, endpoint: &str) -> Option<Resource> {
+        match endpoint {
+            "" | "/" => Some(Resource::Index),
+            "/stats" => Some(Resource::Stats),
+            "/performance" => Some(Resource::Performance),
+            "/errors" => Some(Resource::Errors),
+            "/reset" => Some(Resource::Reset),
+            _ => {
+                let rest = endpoint.strip_prefix("/health")?;
+                let is_here = self.health.is_some_and(|health| health.settings.path.is_none());
+                Probe::at(rest).filter(|_| is_here).map(Resource::Health)
+            }
+        }
+    }
+
+    fn nothing_at(&self, endpoint: &str) -> Refusal {
+        let paths: Vec<&str> = self.endpoints().iter().map(|(_, path, _)| plain(path)).collect();
+        Refusal::nothing_at(endpoint, &paths)
+    }
+
+    /// What the index lists.
+    fn endpoints(&self) -> Vec<json::Endpoint> {
+        let mut endpoints = render::ENDPOINTS.to_vec();
+        if self.health.is_some_and(|health| health.settings.path.is_none()) {
+            endpoints.extend(health::ENDPOINTS);
+        }
+        endpoints
+    }
+
+    fn reset(
+        &self,
+        x: &dyn Exchange,
+        end: bool,
+        audit: &mut Vec<String>,
+    ) -> Result<Reply, Refusal> {
+        if !end {
+            return Err(Refusal::parameter("body", "found one, allowed none; send none"));
+        }
+        if is_from_another_site(x) {
+            let what = "found another site's, allowed this one's or none; ask from a page of this host, or without one";
+            return Err(Refusal::parameter("origin", what));
+        }
+        let by = client_address(x).map_or_else(|| "unknown".to_owned(), |by| by.to_string());
+        match self.statistics.reset(x.host()) {
+            Ok(requests) => {
+                audit.push(format!("metrics: operations reset requests={requests} by={by}"));
+                Ok(render::reset(requests))
+            }
+            Err(error) => {
+                audit.push(format!("metrics: operations reset failed error={error} by={by}"));
+                Err(Refusal::Failed { detail: "Nothing was reset; try again.", done: None })
+            }
+        }
+    }
+
+    fn health(&self, health: &Health, probe: Probe, x: &dyn Exchange, is_proven: bool) -> Reply {
+        let host = x.host();
+        let now = host.now();
+        let told = health::Told { health, report: health.report(host), now };
+        match probe {
+            Probe::Live => health::live(),
+            Probe::Ready => told.ready(is_proven),
+            Probe::Status => told.status(&self.statistics.snapshot(host), host),
+            Probe::Detailed => told.detailed(&self.statistics.snapshot(host), host),
+        }
+    }
+}
+
+/// A path of the index without its parameters.
+fn plain(path: &str) -> &str {
+    path.split('?').next().unwrap_or(path)
+}
+
+/// A parameter that says how many; no other parameter may be there.
+fn number(query: &[u8], name: &str, default: usize) -> Result<usize, Refusal> {
+    only(query, &[name])?;
+    let Some(text) = one(query, name)? else { return Ok(default) };
+    match text.parse() {
+        Ok(number @ 1..) => Ok(number),
+        Ok(0) | Err(_) => {
+            let what = format!(
+                "found {}, allowed a whole number from 1; write it in digits",
+                kit::config::quoted(&text)
+            );
+            Err(Refusal::parameter(name, what))
+        }
+    }
+}
+
+/// Whether a browser says that a page of another site sends this.
+///
+/// **Source**: Fetch, "append a request `Origin` header": a browser adds it to every request that is not `GET` or `HEAD`.
+fn is_from_another_site(x: &dyn Exchange) -> bool {
+    let request = x.request();
+    let Some(origin) = request.get("origin") else { return false };
+    let origin = String::from_utf8_lossy(origin);
+    let host = origin.split_once("://").map_or("", |(_, host)| host);
+    let own = request.get(":authority").unwrap_or_default();
+    !host.as_bytes().eq_ignore_ascii_case(own)
+}
