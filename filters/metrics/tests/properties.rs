@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use kit::fake::FakeHost;
-use kit::{Nanos, config};
+use kit::Nanos;
 use proptest::prelude::*;
 use weir_metrics::Config;
 use weir_metrics::config::Status;
