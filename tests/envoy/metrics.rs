@@ -1,5 +1,9 @@
 //! The numbers through a real Envoy: they equal what was sent, and have real labels.
 
+mod health;
+mod operations;
+mod statistics;
+
 use harness::client::{Connection, Request};
 use harness::gateway::{PATIENCE, Setup};
 use harness::origin::{Act, Origin};

@@ -15,11 +15,15 @@ use weir_testbed::proxy::bootstrap::wasm_filter;
 use weir_testbed::proxy::stats::stats_config;
 use weir_testbed::{root, wait};
 
+use crate::admin::cluster;
 use crate::client::Request;
 use crate::http::Message;
 
 /// How long anything that needs no load may take on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The file of the access log in the gateway's directory.
+const ACCESS_LOG: &str = "access.log";
 
 /// The filter's name in Envoy: in statistics and in ECDS.
 const FILTER: &str = "weir";
@@ -40,6 +44,8 @@ pub struct Setup {
     cluster: Value,
     before: Vec<Value>,
     behind: Vec<Value>,
+    clusters: Vec<Value>,
+    access_log: Option<Value>,
 }
 
 impl Setup {
@@ -62,6 +68,8 @@ impl Setup {
             cluster: json!({}),
             before: Vec::new(),
             behind: Vec::new(),
+            clusters: Vec::new(),
+            access_log: None,
         }
     }
 
@@ -138,6 +146,19 @@ impl Setup {
         self
     }
 
+    /// With one more cluster.
+    #[must_use]
+    pub fn and_cluster(mut self, cluster: Value) -> Self {
+        self.clusters.push(cluster);
+        self
+    }
+
+    /// With an access log of these fields: a line of JSON for each request, in [`Gateway::access_log`].
+    #[must_use]
+    pub fn access_log(self, fields: Value) -> Self {
+        Self { access_log: Some(fields), ..self }
+    }
+
     /// Starts it, or says why it does not start.
     ///
     /// # Errors
@@ -155,7 +176,9 @@ impl Setup {
         let options = Options {
             workers: self.workers,
             dir: Some(dir.path().to_owned()),
-            args: vec!["--component-log-level".to_owned(), "config:debug".to_owned()],
+            args: ["--component-log-level", "config:debug", "--file-flush-interval-msec", "50"]
+                .map(str::to_owned)
+                .to_vec(),
             keep_lines: 2_000,
             ..Options::default()
         };
@@ -215,6 +238,16 @@ impl Setup {
             "http_filters": filters,
             "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": self.routes}]},
         });
+        if let Some(fields) = &self.access_log {
+            manager["access_log"] = json!([{
+                "name": "envoy.access_loggers.file",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                    "path": dir.join(ACCESS_LOG),
+                    "log_format": {"json_format": fields},
+                },
+            }]);
+        }
         if self.takes_upgrades {
             manager["upgrade_configs"] = json!([{"upgrade_type": "websocket"}]);
         }
@@ -242,31 +275,27 @@ impl Setup {
             stats["stats_matcher"] =
                 json!({"exclusion_list": {"patterns": [{"prefix": "wasmcustom."}]}});
         }
-        let address =
-            json!({"address": self.upstream.ip().to_string(), "port_value": self.upstream.port()});
-        let mut upstream = json!({
-            "name": "upstream",
-            "connect_timeout": "1s",
-            "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [{
-                "endpoint": {"address": {"socket_address": address}},
-            }]}]},
-        });
-        for (field, value) in self.cluster.as_object().into_iter().flatten() {
-            upstream[field] = value.clone();
-        }
         json!({
             "node": {"id": "test", "cluster": "test"},
             "stats_config": stats,
-            "static_resources": {"listeners": listeners, "clusters": [upstream, {
-                // For routes to a service that has no instance.
-                "name": "deserted", "load_assignment": {"cluster_name": "deserted"},
-            }, {
-                "name": "background",
-                "load_assignment": {"cluster_name": "background", "endpoints": [{"lb_endpoints": [{
-                    "endpoint": {"address": back},
-                }]}]},
-            }]},
+            "static_resources": {"listeners": listeners, "clusters": self.all_clusters(&back)},
         })
+    }
+
+    fn all_clusters(&self, back: &Value) -> Vec<Value> {
+        // For routes to a service that has no instance.
+        let deserted = json!({"name": "deserted", "load_assignment": {"cluster_name": "deserted"}});
+        let background = json!({
+            "name": "background",
+            "load_assignment": {"cluster_name": "background", "endpoints": [{"lb_endpoints": [{
+                "endpoint": {"address": back},
+            }]}]},
+        });
+        let mut upstream = cluster("upstream", self.upstream);
+        for (field, value) in self.cluster.as_object().into_iter().flatten() {
+            upstream[field] = value.clone();
+        }
+        [upstream, deserted, background].into_iter().chain(self.clusters.iter().cloned()).collect()
     }
 }
 
@@ -330,6 +359,13 @@ impl Gateway {
         let after =
             after.unwrap_or_else(|| panic!("no word on the update\n{}", self.envoy.log_tail()));
         after.0 > before.0
+    }
+
+    /// The lines of the access log so far; see [`Setup::access_log`].
+    pub fn access_log(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.dir.path().join(ACCESS_LOG)).unwrap_or_default();
+        // The last line may be half written.
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// What the module logged, without Envoy's part of the lines.

@@ -7,6 +7,7 @@
     reason = "a harness that cannot go on fails the test, and says why"
 )]
 
+pub mod admin;
 pub mod client;
 pub mod filters;
 pub mod gateway;

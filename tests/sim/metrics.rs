@@ -1,5 +1,7 @@
 //! Metrics: every exchange counted once, in the log, in a bounded number of series.
 
+mod statistics;
+
 use std::time::Duration;
 
 use harness::sim::{Fleet, Module, Request, Response, Upstream, World};

@@ -108,7 +108,7 @@ pub trait Filter: Sized + 'static {
     /// In the gateway the shortest period of its filters holds for all: expect more calls than asked for.
     fn on_tick(&self, _host: &dyn Host) {}
 
-    /// This configuration goes: its last stream has ended, and no timer fires for it any more.
+    /// This configuration goes: another is in force, and the last stream of this one has ended.
     ///
     /// What was gathered for the next tick belongs into shared state now. It does not run when the VM is lost.
     fn on_retire(&self, _host: &dyn Host) {}

@@ -156,21 +156,23 @@ impl Statistics {
             }
         };
         if let Some(generation) = generation {
-            let rest = window::add(host, now, generation, &pending.total())
-                .and_then(|()| self.add_failures(host, generation, &pending));
-            if let Err(error) = rest {
+            if let Err(error) = self.flush_rest(host, generation, &pending) {
                 self.complain(now, error);
             }
         }
         pending.clear(now);
     }
 
-    fn add_failures(
+    /// Adds up what is not in the book; what is lost of it is lost.
+    fn flush_rest(
         &self,
         host: &dyn Host,
         generation: Nanos,
         pending: &Pending,
     ) -> Result<(), UpdateError> {
+        if pending.n > 0 {
+            window::add(host, host.now(), generation, &pending.total())?;
+        }
         if pending.n_failures == 0 {
             return Ok(());
         }
