@@ -1,6 +1,8 @@
 //! The breaker through a real Envoy: opens as promised, lets nothing through, probes, closes.
 
 mod evidence;
+mod operations;
+mod reload;
 mod states;
 mod together;
 

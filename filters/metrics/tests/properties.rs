@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use kit::fake::FakeHost;
 use kit::Nanos;
+use kit::fake::FakeHost;
 use proptest::prelude::*;
 use weir_metrics::Config;
 use weir_metrics::config::Status;
