@@ -8,6 +8,7 @@ use kit::exchange::{Attribute, Map};
 use kit::filter::{Filter, Flow};
 use kit::key::KeyOutcome;
 use kit::meter::Counter;
+use kit::operations::openapi;
 use kit::shared::UpdateError;
 use kit::throttle::Throttle;
 use kit::{Exchange, Host, Nanos};
@@ -64,6 +65,7 @@ impl Filter for CircuitBreaker {
     fn new(config: Config, host: &dyn Host) -> Self {
         let bypassed =
             |why: Bypass| Counter::new(host, signals::BYPASSED, &[("reason", why.as_str())]);
+        openapi::publish_below(host, signals::NAME, &config.operations, &operations::OPERATIONS);
         Self {
             breakers: Breakers::open(host, config.max_breakers),
             units: Units::new(config.rules.len(), config.max_breakers),

@@ -32,6 +32,8 @@ use kit::operations::parameters::only;
 use kit::operations::{Access, Answer, Asked, Refusal, json};
 use kit::{Exchange, Reply};
 
+pub(crate) use render::OPERATIONS;
+
 pub use ledger::{
     Act, Acted, BreakerInfo, Change, Filter, HeldInfo, Ledger, Listed, MAX_LISTED, RuleInfo, Target,
 };
@@ -109,7 +111,7 @@ impl Endpoints<'_> {
         match resource {
             Resource::Index => {
                 only(query, &[])?;
-                Ok(json::index(prefix, &render::ENDPOINTS))
+                Ok(json::index(prefix, &[(prefix, &OPERATIONS)]))
             }
             Resource::Rules => {
                 only(query, &[])?;

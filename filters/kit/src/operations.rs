@@ -13,6 +13,7 @@
 
 mod answer;
 pub mod json;
+pub mod openapi;
 pub mod parameters;
 mod refusal;
 mod token;

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::decisions::Decisions;
 use crate::facts::Facts;
 use crate::health::Health;
-use crate::operations::Desk;
+use crate::operations::{self, Desk};
 use crate::series::Table;
 use crate::signals;
 use crate::stats::failures::Failure;
@@ -46,11 +46,13 @@ impl Filter for Metrics {
     }
 
     fn new(config: Config, host: &dyn Host) -> Self {
+        let health = config.health.clone().map(|settings| Health::open(host, settings));
+        operations::publish(host, &config.operations, health.as_ref());
         Self {
             table: RefCell::new(Table::new(&config, host)),
             decisions: Decisions::new(),
             statistics: Statistics::open(host, config.statistics, config.errors),
-            health: config.health.clone().map(|settings| Health::open(host, settings)),
+            health,
             config,
         }
     }

@@ -23,12 +23,14 @@ mod health;
 mod render;
 
 use kit::net::client_address;
+use kit::operations::openapi::{self, Operation};
 use kit::operations::parameters::{one, only};
 use kit::operations::{self, Access, Answer, Asked, Refusal, granted, json};
 use kit::target;
-use kit::{Exchange, Reply};
+use kit::{Exchange, Host, Reply};
 
 use crate::health::Health;
+use crate::signals;
 use crate::stats::Statistics;
 
 /// What answers requests for the operations endpoints.
@@ -161,7 +163,7 @@ impl Desk<'_> {
         match resource {
             Resource::Index => {
                 only(query, &[])?;
-                Ok(json::index(prefix, &self.endpoints()))
+                Ok(index(prefix, self.health))
             }
             Resource::Stats => {
                 let n_routes = number(query, "routes", DEFAULT_ROUTES)?;
@@ -209,17 +211,12 @@ impl Desk<'_> {
     }
 
     fn nothing_at(&self, endpoint: &str) -> Refusal {
-        let paths: Vec<&str> = self.endpoints().iter().map(|(_, path, _)| plain(path)).collect();
-        Refusal::nothing_at(endpoint, &paths)
-    }
-
-    /// What the index lists.
-    fn endpoints(&self) -> Vec<json::Endpoint> {
-        let mut endpoints = render::ENDPOINTS.to_vec();
-        if self.health.is_some_and(|health| health.settings.path.is_none()) {
-            endpoints.extend(health::ENDPOINTS);
-        }
-        endpoints
+        let is_here = self.health.is_some_and(|health| health.settings.path.is_none());
+        let own = render::OPERATIONS.iter().map(|one| one.path.to_owned());
+        let health = health::OPERATIONS.iter().filter(|_| is_here);
+        let paths: Vec<String> =
+            own.chain(health.map(|one| format!("/health{}", one.path))).collect();
+        Refusal::nothing_at(endpoint, &paths.iter().map(String::as_str).collect::<Vec<&str>>())
     }
 
     fn reset(
@@ -261,9 +258,27 @@ impl Desk<'_> {
     }
 }
 
-/// A path of the index without its parameters.
-fn plain(path: &str) -> &str {
-    path.split('?').next().unwrap_or(path)
+/// Leaves what can be asked for where the OpenAPI document is made of it.
+pub fn publish(host: &dyn Host, access: &Access, health: Option<&Health>) {
+    let prefix = access.prefix();
+    let below_health = health_path(prefix, health);
+    let own = prefix.map(|prefix| (prefix, render::OPERATIONS.as_slice()));
+    let health = below_health.as_deref().map(|path| (path, health::OPERATIONS.as_slice()));
+    let lists: Vec<(&str, &[Operation])> = own.into_iter().chain(health).collect();
+    openapi::publish(host, signals::NAME, &lists);
+}
+
+fn index(prefix: &str, health: Option<&Health>) -> Reply {
+    let below_health = health_path(Some(prefix), health);
+    let health = below_health.as_deref().map(|path| (path, health::OPERATIONS.as_slice()));
+    let own = (prefix, render::OPERATIONS.as_slice());
+    json::index(prefix, &[own].into_iter().chain(health).collect::<Vec<(&str, &[Operation])>>())
+}
+
+/// Where health is told, if it is.
+fn health_path(prefix: Option<&str>, health: Option<&Health>) -> Option<String> {
+    let below = || prefix.map(|prefix| format!("{prefix}/health"));
+    health?.settings.path.as_deref().map(str::to_owned).or_else(below)
 }
 
 /// A parameter that says how many; no other parameter may be there.

@@ -7,7 +7,7 @@ use kit::config::Fields;
 use kit::exchange::Map;
 use kit::hash::Secret;
 use kit::meter::Counter;
-use kit::operations::Access;
+use kit::operations::{Access, openapi};
 use kit::{Exchange, Filter, Flow, Host, Nanos};
 
 use crate::answer::Spent;
@@ -65,6 +65,7 @@ impl Filter for RateLimit {
 
     fn new(config: Config, host: &dyn Host) -> Self {
         let Config { rules, switched_off, exempt, plans, fields, operations } = config;
+        openapi::publish_below(host, Self::NAME, &operations, &operations::OPERATIONS);
         for rule in &rules {
             for allowance in rule.allowances.iter() {
                 if let Err(error) = allowance.table.prepare(host) {

@@ -29,6 +29,8 @@ use kit::operations::parameters::{one, only};
 use kit::operations::{Access, Answer, Asked, Refusal, json};
 use kit::{Exchange, Reply};
 
+pub(crate) use render::OPERATIONS;
+
 pub use ledger::{
     Client, Forgotten, Key, Ledger, LimitState, Quotas, Reset, RuleInfo, RuleState, RuleTop,
     Standing,
@@ -112,7 +114,7 @@ impl Endpoints<'_> {
         match (resource, verb) {
             (Resource::Index, _) => {
                 only(query, &[])?;
-                Ok(json::index(prefix, &render::ENDPOINTS))
+                Ok(json::index(prefix, &[(prefix, &OPERATIONS)]))
             }
             (Resource::Rules, Verb::Read) => {
                 only(query, &[])?;

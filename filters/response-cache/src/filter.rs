@@ -23,12 +23,14 @@ use kit::callbacks::{Callback, Callbacks};
 use kit::config::Fields;
 use kit::exchange::{Answer, CallId};
 use kit::hash::Secret;
+use kit::operations::openapi;
 use kit::{Exchange, Filter, Flow, Host, Nanos};
 
 use crate::background::Background;
 use crate::config::{self, Config};
 use crate::fill::Budget;
 use crate::meters::Meters;
+use crate::operations;
 use crate::store::flights::Flights;
 use crate::store::purges::Purges;
 use crate::store::{Opened, Store};
@@ -77,6 +79,7 @@ impl Filter for ResponseCache {
 
     fn new(config: Config, host: &dyn Host) -> Self {
         let meters = Meters::new(host, &config.rules);
+        openapi::publish_below(host, Self::NAME, &config.operations, &operations::OPERATIONS);
         let (store, opened) = Store::open(host, &config.name, config.geometry());
         if opened == Opened::Empty {
             meters.reset(host);

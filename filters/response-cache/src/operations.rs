@@ -42,6 +42,8 @@ use kit::operations::{Access, Answer, Asked, Refusal, granted, json};
 use kit::{Exchange, Reply};
 
 use crate::warming::AddError;
+pub(crate) use render::OPERATIONS;
+
 pub use cache::{
     Cache, Done, Entry, Explanation, Flight, Mode, PurgeInfo, Purged, Receipt, RuleCounts,
     RuleInfo, Statistics, Target, WarmError,
@@ -150,7 +152,7 @@ impl Endpoints<'_> {
             only(query, &[])?;
         }
         match resource {
-            Resource::Index => Ok(json::index(prefix, &render::ENDPOINTS)),
+            Resource::Index => Ok(json::index(prefix, &[(prefix, &OPERATIONS)])),
             Resource::Stats => Ok(render::statistics(&self.cache.statistics(host))),
             Resource::Rules => Ok(render::rules(&self.cache.rules())),
             Resource::Rule(name) => {

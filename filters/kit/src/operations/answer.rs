@@ -1,6 +1,6 @@
 //! The frame around every answer: who may ask, what is logged, and which word goes into the decision record.
 
-use super::{Access, Refusal, Verdict};
+use super::{Access, Refusal, Verdict, openapi};
 use crate::exchange::Exchange;
 use crate::filter::Reply;
 use crate::target;
@@ -21,7 +21,8 @@ pub struct Answer {
 
 /// Answers a request that is below the prefix; `None` for any other. Ask in the request phase.
 ///
-/// `handle` gets the request, if it may ask, and the lines to log.
+/// `handle` gets the request, if it may ask, and the lines to log; one for the [OpenAPI document](openapi) is answered
+/// here.
 ///
 /// **Cost**: as [`Access::decide`] for any other; else what `handle` needs.
 pub fn answer(
@@ -35,7 +36,12 @@ pub fn answer(
             let reply = Refusal::Denied(denial).into_reply();
             Some(Answer { reply, word: denial.word(), audit: Vec::new() })
         }
-        Verdict::Granted => Some(granted(|audit| handle(&Asked::read(access, x), audit))),
+        Verdict::Granted => Some(granted(|audit| match Asked::read(access, x) {
+            asked if asked.endpoint == openapi::PATH => {
+                openapi::answer(x.host(), &asked.method, &asked.query)
+            }
+            asked => handle(&asked, audit),
+        })),
     }
 }
 

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::DETAILS;
+use super::openapi::{self, Operation};
 use crate::exchange::{Attribute, Exchange};
 use crate::filter::Reply;
 use crate::net::client_address;
@@ -29,15 +30,16 @@ pub fn ok(body: &Value) -> Reply {
     reply(200, "application/json", body)
 }
 
-/// One line of the index: method, path below the prefix with its parameters, and what it does.
-pub type Endpoint = (&'static str, &'static str, &'static str);
-
-/// The endpoints below this prefix.
-pub fn index(prefix: &str, endpoints: &[Endpoint]) -> Reply {
-    let endpoints = endpoints.iter().map(|(method, path, does)| {
-        json!({ "method": method, "path": format!("{prefix}{path}"), "does": does })
+/// The endpoints of a filter with this prefix: operations, each list with the path that theirs are below.
+pub fn index(prefix: &str, lists: &[(&str, &[Operation])]) -> Reply {
+    let all = lists.iter().flat_map(|(below, list)| list.iter().map(move |one| (below, one)));
+    let endpoints = all.map(|(below, one)| {
+        json!({ "method": one.method, "path": format!("{below}{}", one.shown()), "does": one.does })
     });
-    ok(&json!({ "endpoints": endpoints.collect::<Vec<Value>>() }))
+    ok(&json!({
+        "endpoints": endpoints.collect::<Vec<Value>>(),
+        "openapi": format!("{prefix}{}", openapi::PATH),
+    }))
 }
 
 /// A request as it was understood: method, path, host, the client's address, and what Envoy's routing says of it.

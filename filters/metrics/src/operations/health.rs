@@ -1,7 +1,8 @@
 //! Health as JSON: 200 or 503.
 
 use kit::meter::Gauge;
-use kit::operations::json::{self, Endpoint, put, put_some};
+use kit::operations::json::{self, put, put_some};
+use kit::operations::openapi::Operation;
 use kit::{Host, Nanos, Reply};
 use serde_json::{Map, Value, json};
 
@@ -17,16 +18,32 @@ use crate::stats::window;
 /// The paths below the one of health.
 pub(super) const PATHS: [&str; 4] = ["/live", "/ready", "/status", "/detailed"];
 
-/// What the index lists.
-pub(super) const ENDPOINTS: [Endpoint; 4] = [
-    ("GET", "/health/live", "200 as long as this filter answers"),
-    ("GET", "/health/ready", "200 if this gateway can serve, else 503"),
-    ("GET", "/health/status", "uptime, versions, memory, and what the filters are at"),
-    (
-        "GET",
-        "/health/detailed",
-        "the same, each cluster with its hosts, and when they were asked about",
-    ),
+/// What the index and the OpenAPI document list, below the path of health.
+pub(super) const OPERATIONS: [Operation; 4] = [
+    Operation {
+        method: "GET",
+        path: "/live",
+        does: "200 as long as this filter answers",
+        query: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/ready",
+        does: "200 if this gateway can serve, else 503",
+        query: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/status",
+        does: "uptime, versions, memory, and what the filters are at",
+        query: &[],
+    },
+    Operation {
+        method: "GET",
+        path: "/detailed",
+        does: "the same, each cluster with its hosts, and when they were asked about",
+        query: &[],
+    },
 ];
 
 /// The module's own version.

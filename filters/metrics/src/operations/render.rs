@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use kit::operations::json::{Endpoint, ok, put, put_some};
+use kit::operations::json::{ok, put, put_some};
+use kit::operations::openapi::{Operation, Parameter, Schema};
 use kit::{Nanos, Reply};
 use serde_json::{Map, Value, json};
 
@@ -13,20 +14,33 @@ use crate::stats::tally::{Latency, Tally};
 use crate::stats::window::{self, Slice};
 use crate::stats::{Snapshot, flags};
 
-/// What the index lists.
-pub(super) const ENDPOINTS: [Endpoint; 4] = [
-    (
-        "GET",
-        "/stats?routes=",
-        "what was counted since the last reset, and the routes with most requests",
-    ),
-    (
-        "GET",
-        "/performance?routes=",
-        "throughput, latency and errors of the last one and five minutes, and the slowest routes",
-    ),
-    ("GET", "/errors?limit=", "the latest failures"),
-    ("POST", "/reset", "forgets what was counted"),
+/// How many routes are listed.
+const ROUTES: &[Parameter] = &[Parameter {
+    name: "routes",
+    schema: Schema::Number,
+    says: "lists no more than so many routes",
+}];
+
+/// How many failures are listed.
+const LIMIT: &[Parameter] =
+    &[Parameter { name: "limit", schema: Schema::Number, says: "lists no more than so many" }];
+
+/// What the index and the OpenAPI document list.
+pub(super) const OPERATIONS: [Operation; 4] = [
+    Operation {
+        method: "GET",
+        path: "/stats",
+        does: "what was counted since the last reset, and the routes with most requests",
+        query: &[ROUTES],
+    },
+    Operation {
+        method: "GET",
+        path: "/performance",
+        does: "throughput, latency and errors of the last one and five minutes, and the slowest routes",
+        query: &[ROUTES],
+    },
+    Operation { method: "GET", path: "/errors", does: "the latest failures", query: &[LIMIT] },
+    Operation { method: "POST", path: "/reset", does: "forgets what was counted", query: &[] },
 ];
 
 /// The quantiles that are told, in thousandths.
