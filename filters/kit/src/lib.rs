@@ -9,6 +9,7 @@
 //! this crate names no filter, and nothing in it but `host` knows that Envoy exists.
 //! `host` compiles only for wasm32 and only with the feature of that name.
 
+pub mod answer;
 pub mod callbacks;
 mod claims;
 pub mod config;

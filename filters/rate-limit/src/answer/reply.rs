@@ -90,11 +90,11 @@ impl Answer {
     ///
     /// **Cost**: the body is written once; a configured one is copied.
     pub fn spent(&self, spent: &Spent<'_>, random: impl FnOnce() -> u64) -> Reply {
-        let status = self.status.unwrap_or(429);
+        let status = self.own.status.unwrap_or(429);
         let seconds = self.spread(spent.earliest(), random);
         let names: Vec<&str> = spent.violated().map(|standing| standing.policy).collect();
         let detail = spent.detail(&names, seconds);
-        let (content_type, body) = match &self.body {
+        let (content_type, body) = match &self.own.body {
             Some(body) => (body.content_type.as_str(), body.bytes.clone()),
             None => {
                 let problem = Problem {
@@ -119,7 +119,7 @@ impl Answer {
             body,
             details: signals::LIMITED_DETAILS,
             grpc_status: Some(signals::GRPC_RESOURCE_EXHAUSTED),
-            grpc_message: Some(self.grpc_message.clone().unwrap_or(detail)),
+            grpc_message: Some(self.own.grpc_message.clone().unwrap_or(detail)),
         }
     }
 
@@ -195,9 +195,7 @@ impl Answer {
         headers.push(("cache-control".into(), b"no-store".to_vec()));
         headers.push(("content-type".into(), content_type.as_bytes().to_vec()));
         headers.push((signals::RULE_HEADER.into(), name.as_bytes().to_vec()));
-        for (name, value) in self.headers.iter().flatten() {
-            headers.push((Cow::Owned(name.clone()), value.as_bytes().to_vec()));
-        }
+        headers.extend(self.own.own_headers());
         headers
     }
 }

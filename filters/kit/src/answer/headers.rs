@@ -1,6 +1,7 @@
 //! Headers that an operator adds to answers.
 
-use kit::config::{Fields, quoted};
+use super::Taken;
+use crate::config::{Fields, quoted};
 
 /// Headers of one answer.
 pub const MAX_HEADERS: usize = 16;
@@ -9,8 +10,8 @@ const MAX_NAME: usize = 64;
 /// The longest value, in bytes: sixteen of them fit what clients take.
 const MAX_VALUE: usize = 1_024;
 
-/// Names that are not the operator's here, and what to do instead.
-const TAKEN: [(&str, &str); 20] = [
+/// Names that are the operator's in no answer, and what to do instead.
+const NEVER_FREE: [(&str, &str); 14] = [
     ("connection", HOP_BY_HOP),
     ("keep-alive", HOP_BY_HOP),
     ("proxy-connection", HOP_BY_HOP),
@@ -22,22 +23,18 @@ const TAKEN: [(&str, &str); 20] = [
     ("content-encoding", "remove it, the body is sent as it is"),
     ("content-type", "say what the body is with content_type"),
     ("cache-control", "remove it, these answers are never stored"),
-    ("retry-after", "remove it, it is computed; retry_after_jitter spreads it"),
-    ("ratelimit", FIELDS),
-    ("ratelimit-", FIELDS),
-    ("x-ratelimit-", FIELDS),
     ("x-weir-", "remove it, these names are Weir's own"),
-    ("grpc-status", "remove it, it is always RESOURCE_EXHAUSTED"),
-    ("grpc-message", "use grpc_message"),
     ("host", "remove it, it belongs to requests"),
     ("server", "remove it, Envoy sets it"),
 ];
 
 const HOP_BY_HOP: &str = "remove it, it is about the connection, which is Envoy's";
-const FIELDS: &str = "remove it, fields chooses what is told about limits";
 
 /// Reads the field `headers`; names come in lower case and in their order.
-pub(super) fn read_headers(fields: &mut Fields<'_>) -> Option<Vec<(String, String)>> {
+pub(super) fn read_headers(
+    fields: &mut Fields<'_>,
+    taken: &Taken,
+) -> Option<Vec<(String, String)>> {
     let read = fields.optional_map_of_texts("headers", 1..=MAX_HEADERS)?;
     let mut headers: Vec<(String, String)> = Vec::with_capacity(read.len());
     for (name, value) in read {
@@ -51,7 +48,7 @@ pub(super) fn read_headers(fields: &mut Fields<'_>) -> Option<Vec<(String, Strin
                 ),
                 "leave the other characters out",
             );
-        } else if let Some(mend) = taken(&lower) {
+        } else if let Some(mend) = why_taken(&lower, taken) {
             fields.problem("headers", quoted(&name), "names that are free", mend);
         } else if headers.iter().any(|(other, _)| *other == lower) {
             fields.problem(
@@ -76,12 +73,12 @@ pub(super) fn read_headers(fields: &mut Fields<'_>) -> Option<Vec<(String, Strin
     Some(headers)
 }
 
-fn taken(name: &str) -> Option<&'static str> {
+fn why_taken(name: &str, taken: &Taken) -> Option<&'static str> {
     let is_it = |taken: &str| match taken.strip_suffix('-') {
         Some(_) => name.starts_with(taken),
         None => name == taken,
     };
-    TAKEN.iter().find(|(taken, _)| is_it(taken)).map(|(_, mend)| *mend)
+    NEVER_FREE.iter().chain(taken).find(|(taken, _)| is_it(taken)).map(|(_, mend)| *mend)
 }
 
 /// Whether the text is a token of RFC 9110, section 5.6.2.
@@ -127,10 +124,9 @@ mod tests {
         for (name, mend) in [
             ("Transfer-Encoding", "it is about the connection, which is Envoy's"),
             ("Content-Length", "remove it, Envoy counts the body"),
-            ("Retry-After", "it is computed; retry_after_jitter spreads it"),
-            ("RateLimit", "fields chooses what is told about limits"),
-            ("X-RateLimit-Reset", "fields chooses what is told about limits"),
-            ("grpc-message", "use grpc_message"),
+            ("Retry-After", "remove it, it is computed"),
+            ("X-Quota-Reset", "say it with fields"),
+            ("X-Weir-Anything", "remove it, these names are Weir's own"),
         ] {
             assert!(refused(name, "1").ends_with(mend), "{name}");
         }
