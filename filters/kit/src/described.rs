@@ -391,6 +391,8 @@ impl Exchange for Described<'_> {
         }
     }
 
+    fn publish(&self, _name: &str, _value: &[u8]) {}
+
     fn body(&self, _len: usize) -> Vec<u8> {
         Vec::new()
     }

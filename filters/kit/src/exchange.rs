@@ -162,6 +162,11 @@ impl Attribute {
     pub const N_SETTLED: usize = 4;
 }
 
+/// Published by who holds a stored answer that may stand in for an error of the upstream (RFC 5861, section 4).
+///
+/// Whoever would answer with an error further in can know by it that the client will get something better.
+pub const STALE_COPY: &str = "weir.stale-copy";
+
 /// One request on its way through the filter.
 pub trait Exchange {
     /// The host that it passes through.
@@ -188,6 +193,12 @@ pub trait Exchange {
 
     /// Any other property, by its path; read anew each time.
     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
+
+    /// Tells those further in something about this exchange, whoever they are: they read it as a
+    /// [property](Exchange::property) of one segment. Nothing that a client sends can be taken for it.
+    ///
+    /// **Cost**: one host call; the same for a filter that asks.
+    fn publish(&self, name: &str, value: &[u8]);
 
     /// Up to `len` bytes of the current callback's body chunk.
     fn body(&self, len: usize) -> Vec<u8>;

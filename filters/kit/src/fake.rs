@@ -300,6 +300,10 @@ impl Exchange for FakeExchange {
         self.properties.borrow().get(&path).cloned()
     }
 
+    fn publish(&self, name: &str, value: &[u8]) {
+        self.properties.borrow_mut().insert(vec![name.to_owned()], value.to_vec());
+    }
+
     fn body(&self, len: usize) -> Vec<u8> {
         self.body.borrow().iter().copied().take(len).collect()
     }

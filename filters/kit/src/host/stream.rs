@@ -258,6 +258,10 @@ impl Exchange for View {
         abi::property(path.join("\0").as_bytes())
     }
 
+    fn publish(&self, name: &str, value: &[u8]) {
+        abi::set_property(name, value);
+    }
+
     fn body(&self, len: usize) -> Vec<u8> {
         let buffer = match self.phase.get() {
             Phase::Request | Phase::RequestBody => BufferType::RequestBody,

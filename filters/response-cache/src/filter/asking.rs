@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use kit::exchange::{Attribute, Map};
+use kit::exchange::{Attribute, Map, STALE_COPY};
 use kit::headers::Headers;
 use kit::{Exchange, Filter, Flow};
 
@@ -277,6 +277,9 @@ impl ResponseCache {
             for (name, value) in rule.normal.rewrites(&asked.headers) {
                 x.set_header(Map::Request, name, &value);
             }
+        }
+        if stale.as_ref().is_some_and(|stale| self.may_serve_instead(x, &asked, stale)) {
+            x.publish(STALE_COPY, b"1");
         }
         self.decided(x, Some(asked.rule), decision);
         let at = x.now();

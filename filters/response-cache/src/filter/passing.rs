@@ -5,7 +5,7 @@ use kit::{Exchange, Filter, Flow, Nanos};
 
 use super::ResponseCache;
 use super::looking::heed;
-use super::stream::{Filling, Forwarded, Held, Kept, Passing, Stream};
+use super::stream::{Asked, Filling, Forwarded, Held, Kept, Passing, Stream};
 use crate::http::freshness::Arrival;
 use crate::http::request::Method;
 use crate::http::response::Response;
@@ -106,11 +106,28 @@ impl ResponseCache {
         stale: &Stored,
         status: u16,
     ) -> Option<Flow> {
-        let asked = &forwarded.asked;
-        let rule = self.config.rules.get(asked.rule)?;
-        let soft = self.is_softly_purged(x.host(), stale)?;
-        let may = !asked.background
-            && reuse::may_serve_on_error(
+        if !self.may_serve_instead(x, &forwarded.asked, stale) {
+            return None;
+        }
+        self.land(x, &mut forwarded.flight, Landing::Failed);
+        self.meters.served_stale(x.host(), Staleness::Error);
+        x.note(Self::NAME, Staleness::Error.as_str());
+        Some(self.answer(stream, x, &forwarded.asked, stale, How::InsteadOf(status)))
+    }
+
+    /// Whether what is stored may be the answer if the origin fails now.
+    pub(super) fn may_serve_instead(
+        &self,
+        x: &dyn Exchange,
+        asked: &Asked,
+        stale: &Stored,
+    ) -> bool {
+        let Some(rule) = self.config.rules.get(asked.rule).filter(|_| !asked.background) else {
+            return false;
+        };
+        let soft = self.is_softly_purged(x.host(), stale);
+        soft.is_some_and(|soft| {
+            reuse::may_serve_on_error(
                 &asked.request,
                 &asked.headers,
                 stale,
@@ -118,14 +135,8 @@ impl ResponseCache {
                 soft,
                 &rule.terms,
                 heed(rule),
-            );
-        if !may {
-            return None;
-        }
-        self.land(x, &mut forwarded.flight, Landing::Failed);
-        self.meters.served_stale(x.host(), Staleness::Error);
-        x.note(Self::NAME, Staleness::Error.as_str());
-        Some(self.answer(stream, x, &forwarded.asked, stale, How::InsteadOf(status)))
+            )
+        })
     }
 
     pub(super) fn land(&self, x: &dyn Exchange, flight: &mut Held, landing: Landing) {

@@ -43,6 +43,9 @@ impl Exchange for Watched {
         self.asked.borrow_mut().push(path.join("|"));
         self.inner.property(path)
     }
+    fn publish(&self, name: &str, value: &[u8]) {
+        self.inner.publish(name, value);
+    }
     fn body(&self, len: usize) -> Vec<u8> {
         self.inner.body(len)
     }
