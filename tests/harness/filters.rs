@@ -47,7 +47,9 @@ pub fn callbacks(module: &str) -> &'static [&'static str] {
             "queue_ready",
             "http_call_response",
         ],
-        "weir_circuit_breaker" => &["request_headers", "log"],
+        "weir_circuit_breaker" => {
+            &["request_headers", "log", "tick", "queue_ready", "http_call_response"]
+        }
         "weir_metrics" => &["request_headers", "log", "tick", "queue_ready", "http_call_response"],
         "weir_gateway" => &[
             "request_headers",

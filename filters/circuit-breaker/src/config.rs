@@ -1,24 +1,26 @@
 //! The configuration, read into what can not be wrong.
 //!
-//! Bounds and defaults are in [`bounds`], sets of defaults in [`preset`]; [`settings`] reads what makes a breaker's
-//! settings.
+//! Bounds and defaults are in [`bounds`], sets of defaults in [`preset`]; `settings` reads what makes a breaker's
+//! settings, `own_probe` the request of the filter's own probes.
 
 pub mod bounds;
+mod own_probe;
 pub mod preset;
 mod settings;
 
+use kit::answer::Answer;
 use kit::config::{Fields, Names};
 use kit::key::KeyTemplate;
 use kit::matching::Matcher;
 use kit::operations::Access;
 use kit::status::Statuses;
 
+use crate::answer;
 use crate::breaker::settings::Settings;
 use crate::evidence::GrpcStatuses;
-use bounds::{
-    DEFAULT_FAILURE_STATUS, DEFAULT_MAX_BREAKERS, DEFAULT_STATUS, MAX_BREAKERS, N_RULES,
-    N_STATUSES, STATUS,
-};
+use crate::fallback::{self, Fallback};
+use crate::probe::ProbeRequest;
+use bounds::{DEFAULT_FAILURE_STATUS, DEFAULT_MAX_BREAKERS, MAX_BREAKERS, N_RULES, N_STATUSES};
 
 /// A circuit breaker's configuration.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub struct Config {
     pub operations: Access,
     /// The rules; the first that matches a request decides.
     pub rules: Vec<Rule>,
+    /// What a request is answered that no rule can be told for.
+    pub answer: Answer,
     /// The names of the rules that are switched off.
     pub switched_off: Vec<String>,
 }
@@ -68,8 +72,12 @@ pub struct Rule {
     pub failure_grpc_status: GrpcStatuses,
     /// Whether an upstream's `Retry-After` can lengthen an opening.
     pub heeds_retry_after: bool,
-    /// The status of a rejection.
-    pub status: u16,
+    /// What a rejected request is answered.
+    pub answer: Answer,
+    /// What it gets instead, in this order.
+    pub fallbacks: Vec<Fallback>,
+    /// What the filter probes with, if no client's request is to.
+    pub own_probe: Option<ProbeRequest>,
 }
 
 /// What tells the breakers of one rule apart.
@@ -120,17 +128,19 @@ impl Config {
         let on_failure = fields.optional_choice("on_failure", &modes).unwrap_or_default();
         let max_breakers =
             fields.optional_integer("max_breakers", MAX_BREAKERS).unwrap_or(DEFAULT_MAX_BREAKERS);
+        let answer = fields.optional_object("answer", answer::read).unwrap_or_default();
         let mut names = Names::default();
         fields.remedy("remove the filter from the chain if nothing is to be broken");
         let rules = fields.objects("rules", N_RULES, |fields| {
             let is_enabled = fields.optional_bool("enabled").unwrap_or(true);
-            (is_enabled, Rule::read(fields, &mut names))
+            (is_enabled, Rule::read(fields, &mut names, &answer))
         });
         let (on, off): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(enabled, _)| *enabled);
         Self {
             on_failure,
             max_breakers,
             operations: fields.optional_object("operations", Access::read).unwrap_or_default(),
+            answer,
             rules: on.into_iter().map(|(_, rule)| rule).collect(),
             switched_off: off.into_iter().map(|(_, rule)| rule.name).collect(),
         }
@@ -138,11 +148,11 @@ impl Config {
 }
 
 impl Rule {
-    fn read(fields: &mut Fields<'_>, names: &mut Names) -> Self {
+    fn read(fields: &mut Fields<'_>, names: &mut Names, common: &Answer) -> Self {
         let name = names.read(fields);
         let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
         let per = fields.optional_choice("per", &SCOPES).unwrap_or_default();
-        let settings = settings::read(fields);
+        let (settings, own_probe) = settings::read(fields, per);
         let failure_status = fields
             .optional_statuses("failure_status", N_STATUSES)
             .unwrap_or_else(|| DEFAULT_FAILURE_STATUS.into_iter().collect());
@@ -157,9 +167,21 @@ impl Rule {
             failure_status,
             failure_grpc_status: GrpcStatuses::read(fields, "failure_grpc_status"),
             heeds_retry_after: fields.optional_bool("heed_retry_after").unwrap_or(true),
-            status: fields.optional_integer("status", STATUS).unwrap_or(DEFAULT_STATUS),
+            answer: read_answer(fields, common),
+            fallbacks: fallback::read(fields),
+            own_probe,
         }
     }
+}
+
+fn read_answer(fields: &mut Fields<'_>, common: &Answer) -> Answer {
+    if fields.has("status") {
+        let mend = "write answer: { status: … }";
+        fields.problem("status", "it beside answer's fields", "it in answer", mend);
+        fields.know(&["status"]);
+    }
+    let own = fields.optional_object("answer", answer::read);
+    own.map_or_else(|| common.clone(), |own| own.over(common))
 }
 
 fn read_key(fields: &mut Fields<'_>, per: Per) -> KeyTemplate {

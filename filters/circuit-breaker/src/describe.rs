@@ -6,10 +6,11 @@ use crate::breaker::settings::{ProbeMethods, Settings};
 use crate::breaker::window::Span;
 use crate::config::bounds::{
     DEFAULT_FAILURE_STATUS, DEFAULT_FAILURES, DEFAULT_JITTER, DEFAULT_LEASE, DEFAULT_MAX_BREAKERS,
-    DEFAULT_STATUS,
+    DEFAULT_STATIC_STATUS, DEFAULT_STATUS,
 };
 use crate::config::{Config, OnFailure, Per, Rule};
 use crate::evidence::GrpcStatuses;
+use crate::fallback::Fallback;
 
 impl Config {
     /// A line for each rule, then those for what concerns all of them.
@@ -90,7 +91,7 @@ impl Settings {
             ProbeMethods::Any => f.write_str(", of any method")?,
             ProbeMethods::Own => f.write_str(", its own")?,
         }
-        if probes.lease != DEFAULT_LEASE {
+        if probes.lease != DEFAULT_LEASE && probes.methods != ProbeMethods::Own {
             write!(f, ", each out for at most {}", probes.lease)?;
         }
         let Some(ramp) = &self.ramp else { return Ok(()) };
@@ -116,9 +117,25 @@ impl Rule {
         if self.failure_grpc_status != GrpcStatuses::default() {
             write!(f, "; gRPC failures are {}", self.failure_grpc_status)?;
         }
-        if self.status != DEFAULT_STATUS {
-            write!(f, "; rejects with {}", self.status)?;
+        if let Some(status) = self.answer.status.filter(|status| *status != DEFAULT_STATUS) {
+            write!(f, "; rejects with {status}")?;
         }
-        Ok(())
+        for (idx, fallback) in self.fallbacks.iter().enumerate() {
+            f.write_str(if idx == 0 { "; falls back to " } else { ", then " })?;
+            match fallback {
+                Fallback::Stale => f.write_str("a stale copy")?,
+                Fallback::Cluster(name) => write!(f, "cluster {name}")?,
+                Fallback::Static(answer) => {
+                    let status = answer.status.unwrap_or(DEFAULT_STATIC_STATUS);
+                    write!(f, "a static {status}")?;
+                }
+            }
+        }
+        let Some(probe) = &self.own_probe else { return Ok(()) };
+        write!(f, "; probes with GET {}", probe.path)?;
+        if let Some(cluster) = &probe.cluster {
+            write!(f, " of {cluster}")?;
+        }
+        write!(f, ", which is to answer {} within {}", probe.expect, probe.timeout)
     }
 }

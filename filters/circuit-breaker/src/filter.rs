@@ -1,10 +1,13 @@
 //! The breaker as a filter: gather what the rule needs, ask the breaker, do what it says.
 
+mod probing;
+mod refusing;
+
 use std::rc::Rc;
 
 use kit::callbacks::{Callback, Callbacks};
 use kit::config::Fields;
-use kit::exchange::{Attribute, Map};
+use kit::exchange::{Answer, Attribute, CallId, Map};
 use kit::filter::{Filter, Flow};
 use kit::key::KeyOutcome;
 use kit::meter::Counter;
@@ -13,17 +16,21 @@ use kit::shared::UpdateError;
 use kit::throttle::Throttle;
 use kit::{Exchange, Host, Nanos};
 
-use crate::answer;
+use crate::answer::Rejected;
 use crate::breaker::{Decision, Event, Refusal, Ticket, Transition};
 use crate::config::{Config, OnFailure, Per, Rule};
 use crate::evidence::{self, Ending, Evidence, Failures, judge};
+use crate::fallback::Fallback;
 use crate::operations;
 use crate::policy::{Breakers, Stepped};
+use crate::probe::Probes;
 use crate::records::events::{self, Happened};
 use crate::records::{Bad, Records};
 use crate::report;
-use crate::signals::{self, Bypass, Degraded, Ended, Word};
+use crate::signals::{self, Bypass, Degraded, Ended, FALLBACK_HEADER, Word};
 use crate::unit::{Unit, Units};
+use probing::list;
+use refusing::Instead;
 
 /// The circuit breaker of one worker.
 #[derive(Debug)]
@@ -32,27 +39,38 @@ pub struct CircuitBreaker {
     pub(crate) breakers: Breakers,
     pub(crate) units: Units,
     pub(crate) records: Records,
+    probes: Probes,
+    /// Whether a rule falls back to another cluster: then no client may say that it does.
+    marks_fallbacks: bool,
+    forged: Counter,
     no_rule: Counter,
     no_scope: Counter,
     degraded: [Counter; Degraded::ALL.len()],
     evictions: Counter,
     degraded_logged_at: Throttle,
     evicted_logged_at: Throttle,
+    lost_way_logged_at: Throttle,
 }
 
 /// How many breakers a worker looks at with each tick: 256 gets are half a millisecond.
 const LOOKS_PER_TICK: usize = 256;
 
-/// What an exchange holds: its breaker and the ticket, from its admission to its end.
+/// What an exchange holds: its breaker and the ticket, from its admission to its end; and what it got instead.
 #[derive(Debug, Default)]
-pub struct Stream(Option<(Rc<Unit>, Ticket)>);
+pub struct Stream(Option<(Rc<Unit>, Ticket)>, Option<Instead>);
 
 impl Filter for CircuitBreaker {
     const NAME: &'static str = signals::NAME;
-    const CALLBACKS: Callbacks =
-        Callbacks::of(&[Callback::RequestHeaders, Callback::Log, Callback::Tick]);
-    /// Ends ramps and holds that no request ends, and shows how many requests fail.
-    const TICK: Option<Nanos> = Some(Nanos::SECOND);
+    const CALLBACKS: Callbacks = Callbacks::of(&[
+        Callback::RequestHeaders,
+        Callback::Log,
+        Callback::Tick,
+        Callback::QueueReady,
+        Callback::CallAnswered,
+    ]);
+    /// Ends ramps and holds that no request ends, shows how many requests fail, and sends what is due of own probes:
+    /// as much later than due as the shortest opening could be noticed.
+    const TICK: Option<Nanos> = Some(Nanos::from_millis(500));
     const ROUTINE: &'static [&'static str] = &[Word::Admit.as_note()];
 
     type Config = Config;
@@ -66,8 +84,13 @@ impl Filter for CircuitBreaker {
         let bypassed =
             |why: Bypass| Counter::new(host, signals::BYPASSED, &[("reason", why.as_str())]);
         openapi::publish_below(host, signals::NAME, &config.operations, &operations::OPERATIONS);
-        Self {
+        let marks =
+            |rule: &Rule| rule.fallbacks.iter().any(|one| matches!(one, Fallback::Cluster(_)));
+        let this = Self {
             breakers: Breakers::open(host, config.max_breakers),
+            probes: Probes::default(),
+            marks_fallbacks: config.rules.iter().any(marks),
+            forged: bypassed(Bypass::Forged),
             units: Units::new(config.rules.len(), config.max_breakers),
             records: Records::open(host, config.max_breakers),
             no_rule: bypassed(Bypass::NoRule),
@@ -77,8 +100,11 @@ impl Filter for CircuitBreaker {
             evictions: Counter::new(host, signals::EVICTIONS, &[]),
             degraded_logged_at: Throttle::default(),
             evicted_logged_at: Throttle::default(),
+            lost_way_logged_at: Throttle::default(),
             config,
-        }
+        };
+        this.meet_probed(host);
+        this
     }
 
     fn summary(&self) -> Vec<String> {
@@ -91,6 +117,9 @@ impl Filter for CircuitBreaker {
             answer.audit.iter().for_each(|line| log::info!("{line}"));
             x.note(signals::NAME, answer.word);
             return answer.reply.into_flow();
+        }
+        if self.marks_fallbacks && x.request_header(FALLBACK_HEADER).is_some() {
+            return self.take_mark(x);
         }
         let Some((rule_idx, rule)) =
             self.config.rules.iter().enumerate().find(|(_, rule)| rule.matcher.matches(x))
@@ -119,20 +148,23 @@ impl Filter for CircuitBreaker {
             }
             Ok(Some(Decision::Reject { reason, retry_in })) => {
                 tell(x, &unit, if reason == Refusal::Shed { Word::Shed } else { Word::Reject });
-                reject(x, rule, signals::refusal(reason), retry_in)
+                let rejected = Rejected { reason: signals::refusal(reason), retry_in };
+                self.refuse(stream, x, end, (rule, &unit), rejected)
             }
             Ok(None) | Err(_) => match self.config.on_failure {
                 // It is no probe and was not let through by a closed breaker: its end will say nothing.
                 OnFailure::Admit => Flow::Continue,
                 OnFailure::Deny => {
                     tell(x, &unit, Word::Reject);
-                    reject(x, rule, signals::UNKNOWN, Nanos::ZERO)
+                    let rejected = Rejected { reason: signals::UNKNOWN, retry_in: Nanos::ZERO };
+                    self.refuse(stream, x, end, (rule, &unit), rejected)
                 }
             },
         }
     }
 
     fn on_log(&self, stream: &mut Stream, x: &dyn Exchange) {
+        self.end_instead(stream, x);
         let Some((unit, ticket)) = stream.0.take() else { return };
         let Some(rule) = self.config.rules.get(unit.rule_idx) else { return };
         let host = x.host();
@@ -165,6 +197,10 @@ impl Filter for CircuitBreaker {
         }
     }
 
+    fn on_answer(&self, host: &dyn Host, id: CallId, answer: Answer) {
+        self.heard(host, id, &answer);
+    }
+
     fn on_tick(&self, host: &dyn Host) {
         for unit in self.units.next_ones(LOOKS_PER_TICK) {
             let Some(rule) = self.config.rules.get(unit.rule_idx) else { continue };
@@ -177,6 +213,7 @@ impl Filter for CircuitBreaker {
                 let _ = self.done(host, rule, &unit, looked);
             }
             unit.show_failures(host, &next.tally(&rule.settings, now));
+            self.probe(host, rule, &unit, next);
         }
     }
 }
@@ -237,6 +274,7 @@ impl CircuitBreaker {
     /// Counts, shows and logs a change of state.
     pub(crate) fn show(&self, host: &dyn Host, rule: &Rule, unit: &Unit, transition: &Transition) {
         self.units.show(host, &self.breakers, unit, transition);
+        list(host, rule, unit, transition);
         let line = report::line(rule, &unit.scope, transition);
         log::log!(report::level(transition), "{}: {line}", signals::NAME);
     }
@@ -285,13 +323,6 @@ fn admit(
 fn tell(x: &dyn Exchange, unit: &Unit, word: Word) {
     x.note(signals::NAME, word.as_note());
     unit.count(x.host(), word);
-}
-
-/// Refuses a request, after its word is told.
-fn reject(x: &dyn Exchange, rule: &Rule, reason: &'static str, retry_in: Nanos) -> Flow {
-    x.detail(signals::NAME, "rule", &rule.name);
-    x.detail(signals::NAME, "reason", &reason);
-    answer::rejection(&rule.name, reason, rule.status, retry_in).into_flow()
 }
 
 /// Whether the upstream began its answer late; one that timed out did.

@@ -17,7 +17,7 @@ use kit::shared::UpdateError;
 use kit::table::{Place, Table, Verb};
 use kit::{Host, Nanos};
 
-use crate::breaker::settings::Settings;
+use crate::breaker::settings::{ProbeMethods, Settings};
 use crate::breaker::{Asker, Breaker, Decision, Effects, Event, Refusal};
 use crate::config::Per;
 use crate::entry::Packed;
@@ -110,7 +110,7 @@ impl Breakers {
                 Decision::Probe(_)
                     | Decision::Reject { reason: Refusal::Probing | Refusal::Unsafe, .. }
             )
-        );
+        ) && settings.probes.methods != ProbeMethods::Own;
         if next == breaker && !depends_on_asker {
             return Ok(Stepped { effects, has_evicted: false });
         }

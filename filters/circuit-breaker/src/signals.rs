@@ -11,6 +11,18 @@ pub const BREAKER_HEADER: &str = "x-weir-breaker";
 /// Why Envoy's access log says that a request was rejected.
 pub const DETAILS: &str = "weir_circuit_open";
 
+/// Why Envoy's access log says that a rule's static fallback answered.
+pub const DETAILS_STATIC: &str = "weir_fallback_static";
+
+/// The header of a request that names the cluster to which it falls back; routes match on it.
+pub const FALLBACK_HEADER: &str = "x-weir-fallback";
+
+/// The word of the decision record for a request that got something else than a rejection.
+pub const FALLBACK_NOTE: &str = "fallback";
+
+/// The user agent of the filter's own probes.
+pub const PROBE_AGENT: &str = "weir-probe";
+
 /// The gRPC status of a rejected call: UNAVAILABLE.
 pub const GRPC_UNAVAILABLE: u32 = 14;
 
@@ -32,6 +44,8 @@ pub const BYPASSED: &str = "weir_circuit_breaker_bypassed_total";
 pub const DEGRADED: &str = "weir_circuit_breaker_degraded_total";
 /// Counter: breakers that were forgotten because the table was full.
 pub const EVICTIONS: &str = "weir_circuit_breaker_evictions_total";
+/// Counter per breaker and [`Kind`]: requests that got something else than a rejection.
+pub const FALLBACKS: &str = "weir_circuit_breaker_fallbacks_total";
 /// Gauge: breakers that are not closed, over all rules; never too low.
 pub const NOT_CLOSED: &str = "weir_circuit_breaker_not_closed";
 
@@ -112,6 +126,8 @@ pub enum Bypass {
     NoRule,
     /// The request has nothing of what the rule tells breakers apart by: no cluster, named route, host or key.
     NoScope,
+    /// The request came with the header that marks a fallback, so that Envoy took its route for that one's.
+    Forged,
 }
 
 impl Bypass {
@@ -120,6 +136,29 @@ impl Bypass {
         match self {
             Self::NoRule => "no_rule",
             Self::NoScope => "no_scope",
+            Self::Forged => "forged",
+        }
+    }
+}
+
+/// What a request got instead of a rejection: label value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The stale copy of a cache in front.
+    Stale,
+    /// Another cluster's answer.
+    Cluster,
+    /// A static answer.
+    Static,
+}
+
+impl Kind {
+    /// The value of the label `kind`, and the word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stale => "stale",
+            Self::Cluster => "cluster",
+            Self::Static => "static",
         }
     }
 }
@@ -160,6 +199,12 @@ pub const fn refusal(reason: Refusal) -> &'static str {
 
 /// The reason if the breaker's state could not be told and `on_failure` is `deny`.
 pub const UNKNOWN: &str = "unknown";
+
+/// What an answer names in the place of a rule that can not be told.
+pub const NO_RULE: &str = "none";
+
+/// The reason if the request came with [`FALLBACK_HEADER`] while a breaker was not closed.
+pub const FORGED: &str = "forged";
 
 /// A state in metrics: labels `from` and `to`.
 pub const fn state(state: State) -> &'static str {

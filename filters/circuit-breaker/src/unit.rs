@@ -21,6 +21,9 @@ use crate::signals::{self, Ended, Word};
 /// Pairs of states between which a breaker can change.
 const N_TRANSITIONS: usize = State::ALL.len() * (State::ALL.len() - 1);
 
+/// Kinds of fallbacks.
+const N_KINDS: usize = 3;
+
 /// How often a worker looks whether the state that it showed still is: changes are seconds apart.
 const MAX_LOOKS: u32 = 4;
 
@@ -87,6 +90,7 @@ pub struct Units {
     /// For each rule, the metrics of its breakers together where clients name them.
     of_keys: Vec<OnceCell<Rc<Series>>>,
     transitions: Family,
+    fallbacks: Family,
     /// Where the last look at some of them ended.
     turn: Cell<usize>,
 }
@@ -96,13 +100,21 @@ impl Units {
     pub fn new(n_rules: usize, max: u32) -> Self {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let labels = &["breaker", "from", "to"];
-        let max_series = max.saturating_add(1).saturating_mul(N_TRANSITIONS);
+        let n_labels = max.saturating_add(1);
+        let max_series = n_labels.saturating_mul(N_TRANSITIONS);
+        let max_fallbacks = n_labels.saturating_mul(N_KINDS);
         Self {
             max,
             met: RefCell::new(vec![BTreeMap::new(); n_rules]),
             others: OnceCell::new(),
             of_keys: (0..n_rules).map(|_| OnceCell::new()).collect(),
             transitions: Family::new(Kind::Counter, signals::TRANSITIONS, labels, max_series),
+            fallbacks: Family::new(
+                Kind::Counter,
+                signals::FALLBACKS,
+                &["breaker", "kind"],
+                max_fallbacks,
+            ),
             turn: Cell::new(0),
         }
     }
@@ -188,6 +200,14 @@ impl Units {
         all().cycle().skip(from).take(n.min(n_met)).map(Rc::clone).collect()
     }
 
+    /// Counts a request that got something else than a rejection.
+    pub fn count_fallback(&self, host: &dyn Host, unit: &Unit, kind: signals::Kind) {
+        let labels = [unit.series.label.as_str(), kind.as_str()];
+        if let (Some(metric), _) = self.fallbacks.series(host, &labels) {
+            host.add(metric, 1);
+        }
+    }
+
     fn of_keys(&self, host: &dyn Host, rule_idx: usize, rule: &Rule) -> Rc<Series> {
         let make = || Rc::new(Series::of_many(host, &rule.name));
         self.of_keys.get(rule_idx).map_or_else(make, |cell| Rc::clone(cell.get_or_init(make)))
@@ -215,6 +235,14 @@ impl Units {
 }
 
 impl Unit {
+    /// The scope as it came; empty for the whole rule and for a key.
+    pub fn raw_scope(&self) -> &[u8] {
+        match &self.shown {
+            Shown::Text(scope) => scope,
+            Shown::Key(_) | Shown::Nothing => &[],
+        }
+    }
+
     /// Counts a request.
     pub fn count(&self, host: &dyn Host, word: Word) {
         if let Some(counter) = self.series.requests.get(word as usize) {

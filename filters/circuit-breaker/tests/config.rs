@@ -23,9 +23,10 @@ fn a_name_is_enough() {
     let rule = &config.rules[0];
     assert!(rule.matcher.is_everything());
     assert_eq!(
-        (rule.per, rule.status, rule.failure_status.to_string().as_str()),
-        (Per::Cluster, 503, "500, 502-504, 506-599")
+        (rule.per, rule.answer.status, rule.failure_status.to_string().as_str()),
+        (Per::Cluster, None, "500, 502-504, 506-599")
     );
+    assert_eq!((rule.fallbacks.len(), &rule.own_probe), (0, &None));
     let settings = &rule.settings;
     assert_eq!(
         (settings.consecutive, settings.window),
@@ -52,7 +53,7 @@ fn everything_can_be_said() {
             "ratio": {"threshold": "12.5%", "min_requests": 20},
             "window": "10s", "open": {"time": "20m", "jitter": "0%"},
             "probes": {"at_once": 8, "successes": 3, "lease": "5s", "methods": "any"},
-            "failure_status": ["500", "502-504", "4xx"], "status": 599
+            "failure_status": ["500", "502-504", "4xx"], "answer": {"status": 599}
         }]}"#,
     )
     .unwrap();

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Every label that a Weir metric may have; the shipped `stats_tags` are made from this list.
-pub const LABELS: [&str; 20] = [
+pub const LABELS: [&str; 21] = [
     "rule",
     "plan",
     "limit",
@@ -25,6 +25,7 @@ pub const LABELS: [&str; 20] = [
     "grpc_status",
     "consumer",
     "family",
+    "kind",
     "breaker",
     "from",
     "to",

@@ -87,6 +87,26 @@ pub const N_STATUSES: RangeInclusive<usize> = 1..=32;
 /// Server errors but 501 and 505 (RFC 9110, 15.6): these two are about the request's method and version, so
 /// that a healthy service gives them to whoever asks for them. 4xx and 429 are the client's.
 pub const DEFAULT_FAILURE_STATUS: [RangeInclusive<u16>; 3] = [500..=500, 502..=504, 506..=599];
+/// How long the filter's own probe may take.
+pub const PROBE_TIMEOUT: RangeInclusive<Nanos> = Nanos::from_millis(50)..=Nanos::MINUTE;
+/// A health endpoint that takes longer is not well.
+pub const DEFAULT_PROBE_TIMEOUT: Nanos = Nanos::from_secs(2);
+/// The lease of an own probe is at least so many times its timeout: its call begins a moment after its permit.
+pub const LEASE_PER_TIMEOUT: u64 = 2;
+/// The longest path of an own probe, in bytes.
+pub const MAX_PROBE_PATH: usize = 1_024;
+/// What an own probe expects: any success.
+pub const DEFAULT_EXPECT: RangeInclusive<u16> = 200..=299;
+/// What Envoy itself answers a call whose upstream can not be reached, or is late.
+pub const ENVOYS_OWN: [u16; 2] = [503, 504];
+/// The longest name of a cluster, in bytes.
+pub const MAX_CLUSTER: usize = 255;
+/// Fallbacks of one rule.
+pub const N_FALLBACKS: RangeInclusive<usize> = 1..=8;
+/// The status of a static fallback.
+pub const STATIC_STATUS: RangeInclusive<u16> = 200..=599;
+/// An answer like another.
+pub const DEFAULT_STATIC_STATUS: u16 = 200;
 /// The status of a rejection.
 pub const STATUS: RangeInclusive<u16> = 400..=599;
 /// Service Unavailable: RFC 9110, 15.6.4.

@@ -11,10 +11,12 @@ use super::bounds::{
     OPEN, PROBES, RAMP, RATIO, SHARE, SLOW, WINDOW,
 };
 use super::preset::{PRESETS, Preset, STANDARD};
+use super::{Per, own_probe};
 use crate::breaker::backoff::OpenTime;
 use crate::breaker::settings::{ProbeMethods, Probing, Ramp, Settings, Slow, Trip};
 use crate::breaker::shedding::Shedding;
 use crate::breaker::window::Span;
+use crate::probe::ProbeRequest;
 
 /// What a breaker does when an upstream fails.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,12 +33,13 @@ enum Mode {
 const MODES: [(&str, Mode); 3] = [("trip", Mode::Trip), ("shed", Mode::Shed), ("both", Mode::Both)];
 
 /// Reads the fields of a rule that make its [`Settings`].
-pub(super) fn read(fields: &mut Fields<'_>) -> Settings {
+pub(super) fn read(fields: &mut Fields<'_>, per: Per) -> (Settings, Option<ProbeRequest>) {
     let preset = fields.optional_choice("preset", &PRESETS).unwrap_or(STANDARD);
     let mode = fields.optional_choice("mode", &MODES).unwrap_or_default();
     let (consecutive, ratio, slow) = read_trips(fields, &preset, mode);
     let window = read_window(fields, &preset, mode);
-    Settings {
+    let mut own_probe = None;
+    let settings = Settings {
         consecutive,
         ratio,
         slow,
@@ -46,10 +49,15 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Settings {
             .optional_object("open", |fields| read_open(fields, &preset))
             .unwrap_or_else(|| open_time(&preset)),
         probes: fields
-            .optional_object("probes", |fields| read_probes(fields, &preset))
+            .optional_object("probes", |fields| {
+                let (probing, own) = read_probes(fields, &preset, per);
+                own_probe = own;
+                probing
+            })
             .unwrap_or_else(|| probing(&preset)),
         ramp: fields.optional_object("ramp", read_ramp).flatten(),
-    }
+    };
+    (settings, own_probe)
 }
 
 /// What opens; with `mode: shed` nothing does.
@@ -191,7 +199,11 @@ const fn open_time(preset: &Preset) -> OpenTime {
     OpenTime { base: preset.open, max: DEFAULT_MAX_OPEN, jitter: DEFAULT_JITTER }
 }
 
-fn read_probes(fields: &mut Fields<'_>, preset: &Preset) -> Probing {
+fn read_probes(
+    fields: &mut Fields<'_>,
+    preset: &Preset,
+    per: Per,
+) -> (Probing, Option<ProbeRequest>) {
     let methods = [
         ("safe_first", ProbeMethods::SafeFirst),
         ("safe_only", ProbeMethods::SafeOnly),
@@ -202,13 +214,28 @@ fn read_probes(fields: &mut Fields<'_>, preset: &Preset) -> Probing {
     let (n_successes, n_failures) = read_share_of_probes(fields).unwrap_or_else(|| {
         (successes.unwrap_or(preset.n_successes), failures.unwrap_or(DEFAULT_FAILURES))
     });
-    Probing {
-        at_once: fields.optional_integer("at_once", AT_ONCE).unwrap_or(DEFAULT_AT_ONCE),
-        n_successes,
-        n_failures,
-        lease: fields.optional_duration("lease", LEASE).unwrap_or(DEFAULT_LEASE),
-        methods: fields.optional_choice("methods", &methods).unwrap_or_default(),
+    let methods = fields.optional_choice("methods", &methods).unwrap_or_default();
+    let at_once = fields.optional_integer("at_once", AT_ONCE).unwrap_or(DEFAULT_AT_ONCE);
+    let lease = fields.optional_duration("lease", LEASE);
+    let own = fields.optional_object("request", |fields| own_probe::read(fields, per)).flatten();
+    if fields.has("request") && fields.has("methods") {
+        let mend =
+            "keep request to have the filter probe, or methods to have clients' requests do it";
+        fields.problem("methods", "it beside request", "one of them", mend);
     }
+    let Some(own) = own else {
+        let lease = lease.unwrap_or(DEFAULT_LEASE);
+        return (Probing { at_once, n_successes, n_failures, lease, methods }, None);
+    };
+    let least = own_probe::least_lease(own.timeout);
+    if let Some(lease) = lease.filter(|lease| *lease < least) {
+        let (found, timeout) = (format!("\"{lease}\""), own.timeout);
+        let allowed = format!("at least \"{least}\", twice the timeout \"{timeout}\" of request");
+        fields.problem("lease", found, allowed, "raise it, or lower the timeout");
+    }
+    let lease = lease.unwrap_or(least).max(least);
+    let methods = ProbeMethods::Own;
+    (Probing { at_once, n_successes, n_failures, lease, methods }, Some(own))
 }
 
 /// `requests` and `threshold` of the probes: with that share of failures among so many it opens again.
