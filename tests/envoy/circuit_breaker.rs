@@ -1,7 +1,10 @@
 //! The breaker through a real Envoy: opens as promised, lets nothing through, probes, closes.
 
+mod answers;
 mod evidence;
+mod fallbacks;
 mod operations;
+mod probing;
 mod reload;
 mod states;
 mod together;

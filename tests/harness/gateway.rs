@@ -95,6 +95,13 @@ impl Setup {
         Self { routes, ..self }
     }
 
+    /// With another cluster of this name, for routes and calls.
+    #[must_use]
+    pub fn beside(mut self, name: &str, address: SocketAddr) -> Self {
+        self.clusters.push(cluster(name, address));
+        self
+    }
+
     /// With this limit on what Envoy buffers of a body.
     #[must_use]
     pub fn buffer_limit(self, bytes: u32) -> Self {
@@ -127,8 +134,8 @@ impl Setup {
 
     /// With these fields of the cluster `upstream`, such as its outlier detection.
     #[must_use]
-    pub fn cluster(self, cluster: Value) -> Self {
-        Self { cluster, ..self }
+    pub fn upstream(self, fields: Value) -> Self {
+        Self { cluster: fields, ..self }
     }
 
     /// With this filter of Envoy in front of ours, behind those that are there already.

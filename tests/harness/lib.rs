@@ -12,6 +12,7 @@ pub mod client;
 pub mod filters;
 pub mod gateway;
 pub mod h2;
+pub mod hpack;
 pub mod http;
 pub mod origin;
 pub mod scenarios;

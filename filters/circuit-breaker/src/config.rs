@@ -176,8 +176,8 @@ impl Rule {
 
 fn read_answer(fields: &mut Fields<'_>, common: &Answer) -> Answer {
     if fields.has("status") {
-        let mend = "write answer: { status: … }";
-        fields.problem("status", "it beside answer's fields", "it in answer", mend);
+        let mend = "write answer: { status: 503 }";
+        fields.problem("status", "it here", "it in answer", mend);
         fields.know(&["status"]);
     }
     let own = fields.optional_object("answer", answer::read);

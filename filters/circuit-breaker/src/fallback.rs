@@ -41,7 +41,7 @@ pub fn read(fields: &mut Fields<'_>) -> Vec<Fallback> {
         "static" => Err("write { static: { status, body } }"),
         _ => Err("the kinds are stale, cluster and static"),
     };
-    let allowed = "\"stale\", { cluster: … } or { static: … }";
+    let allowed = "\"stale\", { cluster: NAME } or { static: {} }";
     let read = fields.optional_parsed_or_objects("fallbacks", N_FALLBACKS, allowed, parse, one);
     let read = read.unwrap_or_default();
     let before_last = read.iter().rev().skip(1);

@@ -5,7 +5,7 @@ use kit::units::Ratio;
 use kit::{Filter, Nanos, config};
 use weir_circuit_breaker::breaker::settings::ProbeMethods;
 use weir_circuit_breaker::breaker::window::Span;
-use weir_circuit_breaker::config::{OnFailure, Per};
+use weir_circuit_breaker::config::{OnFailure, Per, Rule};
 use weir_circuit_breaker::{CircuitBreaker, Config};
 
 #[cfg(target_arch = "wasm32")]
@@ -145,4 +145,36 @@ fn all_mistakes_come_at_once() {
     let lines =
         load(r#"{"rules": [{"per": "host", "status": 200}], "max_breakers": 0, "rulez": []}"#);
     assert_eq!(lines.unwrap_err().len(), 6);
+}
+
+#[test]
+fn fallbacks_and_own_probes_can_be_said() {
+    let config = load(
+        r#"{"answer": {"status": 500, "body": "later"}, "rules": [
+            {"name": "a", "fallbacks": ["stale", {"cluster": "spare"}, {"static": {"status": 204}}],
+             "answer": {"status": 502}, "probes": {"request": {"path": "/healthz", "timeout": "1s"}}},
+            {"name": "b", "per": "rule", "fallbacks": "stale", "probes": {"lease": "1m", "request":
+             {"path": "/", "cluster": "health", "authority": "shop.example:80", "expect": [401]}}},
+            {"name": "c"}
+        ]}"#,
+    )
+    .unwrap();
+    let [a, b, c] = config.rules.as_slice() else { panic!("{config:?}") };
+    assert_eq!((a.answer.status, b.answer.status), (Some(502), Some(500)));
+    assert_eq!(a.answer.body.as_ref().unwrap().bytes, b"later");
+    let secs = Nanos::from_secs;
+    let lease = |rule: &Rule| rule.settings.probes.lease;
+    assert_eq!((lease(a), lease(b), lease(c)), (secs(2), Nanos::MINUTE, secs(30)));
+    assert_eq!(a.settings.probes.methods, ProbeMethods::Own);
+    let described = config.describe();
+    assert_eq!(
+        described[0].split_once("successful probes").unwrap().1,
+        ", 1 at a time, its own; rejects with 502; falls back to a stale copy, then cluster spare, \
+         then a static 204; probes with GET /healthz, which is to answer 2xx within 1s"
+    );
+    assert_eq!(
+        described[1].split_once("successful probes").unwrap().1,
+        ", 1 at a time, its own; rejects with 500; falls back to a stale copy; \
+         probes with GET / of health, which is to answer 401 within 2s"
+    );
 }

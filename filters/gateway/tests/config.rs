@@ -73,7 +73,7 @@ fn problems_of_all_sections_come_at_once_each_with_its_path() {
             "gateway: metrics.max_series: found 0, allowed 1 to 10000; raise it to at least 1, zero does not mean off",
             "gateway: rate_limit.rules[0].limits[0].quota: found 0, allowed 1 to 1000000000; raise it to at least 1, zero does not mean off",
             r#"gateway: response_cache.max_object: found 5, allowed 1KiB to 4MiB; write it in quotes with a unit, such as "1KiB""#,
-            r#"gateway: circuit_breaker.rules[0].per: found "host", allowed "cluster", "route", "rule"; choose one of them"#,
+            r#"gateway: circuit_breaker.rules[0].per: found "host", allowed "cluster", "route", "virtual_host", "rule", "key"; choose one of them"#,
             &format!("gateway: configuration rejected (4 problems); {CLOSING}"),
         ]
     );

@@ -58,7 +58,7 @@ fn a_grpc_status_counts_in_the_headers_and_in_the_trailers() {
     let origin = Origin::start(by_path);
     for (place, failing, harmless) in [("headers", 14, 5), ("trailers", 13, 4)] {
         let gateway = Setup::new("circuit-breaker", &lasting(&json!({})), origin.address())
-            .cluster(with_trailers())
+            .upstream(with_trailers())
             .start();
         for _ in 0..5 {
             grpc(&format!("/{place}/{harmless}")).ask(gateway.address());

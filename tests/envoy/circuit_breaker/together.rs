@@ -50,7 +50,7 @@ fn its_rejections_are_no_hosts_outliers() {
     let configuration =
         rules(&json!({"open": {"time": "200ms", "max_time": "200ms", "jitter": "0%"}}));
     let gateway = Setup::new("circuit-breaker", &configuration, origin.address())
-        .cluster(json!({"outlier_detection": {
+        .upstream(json!({"outlier_detection": {
             "consecutive_5xx": 5, "consecutive_gateway_failure": 5, "enforcing_consecutive_gateway_failure": 100,
             "interval": "0.1s", "base_ejection_time": "3600s", "max_ejection_percent": 100,
         }}))
@@ -80,7 +80,7 @@ fn a_host_that_is_ejected_opens_it_and_its_return_closes_it() {
         "consecutive": {"failures": 6}, "open": {"time": "200ms", "max_time": "400ms", "jitter": "0%"},
     }));
     let gateway = Setup::new("circuit-breaker", &configuration, origin.address())
-        .cluster(json!({
+        .upstream(json!({
             "outlier_detection": {
                 "consecutive_5xx": 3, "interval": "0.1s", "base_ejection_time": "1s",
                 "max_ejection_percent": 100, "always_eject_one_host": true,
@@ -111,7 +111,7 @@ fn failing_health_checks_open_it_and_passing_ones_close_it() {
     let configuration =
         rules(&json!({"open": {"time": "200ms", "max_time": "400ms", "jitter": "0%"}}));
     let gateway = Setup::new("circuit-breaker", &configuration, origin.address())
-        .cluster(json!({
+        .upstream(json!({
             "health_checks": [{
                 "timeout": "1s", "interval": "0.1s", "no_traffic_interval": "0.1s",
                 "unhealthy_threshold": 1, "healthy_threshold": 1,
@@ -141,7 +141,7 @@ fn what_overflows_envoys_own_limits_is_nobodys_failure() {
     let origin = Origin::start(|_| Act::Hang);
     let configuration = rules(&json!({"open": {"time": "1h", "max_time": "1h"}}));
     let gateway = Setup::new("circuit-breaker", &configuration, origin.address())
-        .cluster(json!({"circuit_breakers": {"thresholds": [{"max_requests": 1, "max_pending_requests": 1}]}}))
+        .upstream(json!({"circuit_breakers": {"thresholds": [{"max_requests": 1, "max_pending_requests": 1}]}}))
         .start();
     let mut busy = harness::client::Connection::open(gateway.address());
     busy.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();

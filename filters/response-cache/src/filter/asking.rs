@@ -278,7 +278,7 @@ impl ResponseCache {
                 x.set_header(Map::Request, name, &value);
             }
         }
-        if stale.as_ref().is_some_and(|stale| self.may_serve_instead(x, &asked, stale)) {
+        if stale.as_ref().is_some_and(|stale| self.may_serve_instead(x, &asked, &stale.stored)) {
             x.publish(STALE_COPY, b"1");
         }
         self.decided(x, Some(asked.rule), decision);
