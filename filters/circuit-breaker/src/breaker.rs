@@ -133,6 +133,12 @@ impl Breaker {
         self.window.tally(settings.window, now)
     }
 
+    /// The instant of what happens to it in a callback that began at `now`: not before its state did, which a worker
+    /// whose callback began a little later may have stored in between.
+    pub fn not_before(&self, now: Nanos) -> Nanos {
+        now.max(self.after_jump(now).since)
+    }
+
     fn control(&self) -> Option<Control> {
         self.held.map(|held| held.control)
     }

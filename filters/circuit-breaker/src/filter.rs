@@ -253,16 +253,16 @@ impl CircuitBreaker {
             self.tell_evicted(host);
         }
         if let Some(transition) = &done.effects.transition {
-            self.tell(host, rule, unit, transition);
+            self.tell(host, rule, unit, transition, done.at);
         }
         Ok(done.effects.decision)
     }
 
-    fn tell(&self, host: &dyn Host, rule: &Rule, unit: &Unit, transition: &Transition) {
+    fn tell(&self, host: &dyn Host, rule: &Rule, unit: &Unit, transition: &Transition, at: Nanos) {
         self.show(host, rule, unit, transition);
         let Transition { from, to, cause } = *transition;
         let cause = report::because(rule, cause);
-        self.note(host, rule, unit, Happened { from, to, cause, by: String::new() });
+        self.note(host, rule, unit, Happened { at, from, to, cause, by: String::new() });
     }
 
     /// Takes an event into the list.

@@ -45,6 +45,8 @@ pub struct Stepped {
     pub effects: Effects,
     /// Whether another breaker was forgotten for it.
     pub has_evicted: bool,
+    /// When: never before the state began that it met, also if this worker's callback began earlier.
+    pub at: Nanos,
 }
 
 impl Breakers {
@@ -112,7 +114,7 @@ impl Breakers {
             )
         ) && settings.probes.methods != ProbeMethods::Own;
         if next == breaker && !depends_on_asker {
-            return Ok(Stepped { effects, has_evicted: false });
+            return Ok(Stepped { effects, has_evicted: false, at: now });
         }
         let asker = if depends_on_asker && is_safe() { Asker::Safe } else { Asker::Unsafe };
         self.step(host, place, settings, Event::Ask { asker, luck }, now)
@@ -143,13 +145,14 @@ impl Breakers {
                 raised = 1;
             }
             let verb = if next == breaker { Verb::Keep } else { Verb::Store(next) };
-            (verb, (effects, change))
+            (verb, (effects, change, breaker.not_before(now)))
         });
         let change = stepped.map_or(0, |done| done.value.1);
         self.raise(host, change - raised);
         stepped.map(|done| Stepped {
             effects: done.value.0,
             has_evicted: matches!(done.place, Place::Evicted(_)),
+            at: done.value.2,
         })
     }
 

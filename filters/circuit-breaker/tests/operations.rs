@@ -4,6 +4,7 @@
 mod common;
 
 use common::{BROKEN, Gateway, OK, filter};
+use kit::Nanos;
 use kit::fake::FakeExchange;
 use kit::filter::{Filter, Flow, Reply};
 use serde_json::{Value, json};
@@ -239,6 +240,15 @@ fn a_reset_closes_and_forgets() {
     assert_eq!(events(&gateway), ["closed open consecutive -", "open closed reset 192.0.2.1"]);
     let opened = &read(&gateway, "/events")["events"][0];
     assert_eq!((&opened["failures"], &opened["retry_in"]), (&json!("3/3"), &json!("10s")));
+}
+
+#[test]
+fn an_act_on_a_worker_that_is_behind_comes_after_what_it_met() {
+    let gateway = Gateway::new(2, RULES);
+    gateway.open();
+    gateway.host.set_now(Nanos(Nanos::from_secs(1_000).0 - 5));
+    told(&gateway, 1, 200, "POST", "/reset?rule=shop");
+    assert_eq!(events(&gateway), ["closed open consecutive -", "open closed reset 192.0.2.1"]);
 }
 
 #[test]

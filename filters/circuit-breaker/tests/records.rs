@@ -228,8 +228,8 @@ fn events_are_bounded_and_in_the_order_in_which_they_happened() {
     let unit =
         weir_circuit_breaker::unit::Units::new(1, 64).meet(&host, &breakers, 0, rule, b"pay");
     let add = |secs: u64| {
-        host.set_now(Nanos::from_secs(secs));
         let what = Happened {
+            at: Nanos::from_secs(secs),
             from: State::Closed,
             to: State::Open,
             cause: format!("cause={secs}"),
@@ -242,7 +242,7 @@ fn events_are_bounded_and_in_the_order_in_which_they_happened() {
         add(secs);
     }
     let times = || -> Vec<u64> {
-        Events.list(&host).events.iter().map(|event| event.now / 1_000_000_000).collect()
+        Events.list(&host).events.iter().map(|event| event.at / 1_000_000_000).collect()
     };
     assert_eq!(times(), [1, 2, 3, 3, 4, 5]);
     for secs in 10..110 {

@@ -211,6 +211,7 @@ impl CircuitBreaker {
         if done.has_evicted {
             self.tell_evicted(host);
         }
+        let at = done.at;
         let after = self.breakers.find(host, unit.place).unwrap_or_default();
         let (mut from, mut to) = (after.shown(), after.shown());
         let mut cause = cause;
@@ -229,7 +230,7 @@ impl CircuitBreaker {
                 }
                 Act::LetGo | Act::Reset => report::because(rule, cause),
             };
-            self.note(host, rule, unit, Happened { from, to, cause, by: by.to_owned() });
+            self.note(host, rule, unit, Happened { at, from, to, cause, by: by.to_owned() });
         }
         Ok(Change { from, to, held: HeldInfo::of(&after, now) })
     }

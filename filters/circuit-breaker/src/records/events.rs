@@ -3,11 +3,11 @@
 //! One shared value, a [`kit::record`] of at most [`N_EVENTS`] entries. The worker whose change it was adds it, once,
 //! after its swap held; so a list can lack the event of a worker that died in between, and never has one twice.
 //!
-//! **Order**: that of the callbacks in which they happened, by the clock that all workers share. A change that was made
-//! possible by another one happened in a later callback, so each breaker's events follow one another.
+//! **Order**: by the clock that all workers share, whenever they come in: when the callback began, or the state that was
+//! met there. So each breaker's events follow one another.
 
 use kit::shared::{Change, update};
-use kit::{Host, record};
+use kit::{Host, Nanos, record};
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::State;
@@ -37,8 +37,8 @@ pub struct Events;
 pub struct Event {
     /// Wall-clock time in nanoseconds.
     pub wall: u64,
-    /// Monotonic time of the callback in nanoseconds.
-    pub now: u64,
+    /// Monotonic time in nanoseconds.
+    pub at: u64,
     /// The rule.
     pub rule: String,
     /// What it is for, as operators may see it; empty if it is for the whole rule, or the key is not to be seen.
@@ -66,6 +66,8 @@ pub struct List {
 /// What happened, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Happened {
+    /// When, by the monotonic clock; [`crate::policy::Stepped::at`].
+    pub at: Nanos,
     /// The state before.
     pub from: State,
     /// The state after; the same if only an operator's hand came or went.
@@ -77,13 +79,13 @@ pub struct Happened {
 }
 
 impl Event {
-    /// This happened to this breaker, in this callback; `id` stands for it.
+    /// This happened to this breaker; `id` stands for it.
     pub fn new(host: &dyn Host, rule: &Rule, unit: &Unit, id: String, what: Happened) -> Self {
         let short = |text: &[u8], room| String::from_utf8_lossy(cut(text, room)).into_owned();
         let per = Per::ALL.iter().position(|per| *per == rule.per);
         Self {
             wall: host.wall().0,
-            now: host.now().0,
+            at: what.at.0,
             rule: rule.name.clone(),
             scope: short(&unit.shown.text(), MAX_SCOPE),
             id,
@@ -127,7 +129,7 @@ impl Events {
     pub fn add(&self, host: &dyn Host, event: &Event) {
         let done = update(host, NAME, |bytes| {
             let mut list: List = record::decode(VERSION, bytes).unwrap_or_default();
-            let is_later = |other: &Event| other.now > event.now;
+            let is_later = |other: &Event| other.at > event.at;
             let place = list.events.iter().rposition(|other| !is_later(other));
             list.events.insert(place.map_or(0, |before| before.saturating_add(1)), event.clone());
             let surplus = list.events.len().saturating_sub(N_EVENTS);
