@@ -1,5 +1,7 @@
 //! The circuit breaker: one state for all workers.
 
+mod crash;
+
 use std::time::Duration;
 
 use harness::sim::{Fleet, Module, Outcome, Request, Upstream, World};
