@@ -125,7 +125,7 @@ fn ten_thousand_keys_cost_no_more_memory_than_a_few() {
     let buckets = |layout: usize| 32 * (4 + 8 * slot(layout));
     let bound = buckets(Packed.size())
         + buckets(weir_circuit_breaker::entry::Packed.size())
-        + N_EVENTS * 500
+        + N_EVENTS * 440
         + 16;
     assert!(gateway.host.shared_bytes() <= bound, "{} of {bound}", gateway.host.shared_bytes());
     let listed = read(&gateway, "/breakers?limit=1000");

@@ -12,7 +12,7 @@ use crate::breaker::window::MAX_COUNT;
 pub const N_RULES: RangeInclusive<usize> = 1..=64;
 /// Breakers that the table is made for.
 pub const MAX_BREAKERS: RangeInclusive<u32> = 1..=16_384;
-/// More clusters than most gateways have; 90 KiB of shared memory.
+/// More clusters than most gateways have; 425 KiB of shared memory once all are met.
 pub const DEFAULT_MAX_BREAKERS: u32 = 64;
 /// Failures in a row that open.
 pub const CONSECUTIVE: RangeInclusive<u32> = 1..=100_000;

@@ -81,7 +81,9 @@ pub struct Happened {
 impl Event {
     /// This happened to this breaker; `id` stands for it.
     pub fn new(host: &dyn Host, rule: &Rule, unit: &Unit, id: String, what: Happened) -> Self {
-        let short = |text: &[u8], room| String::from_utf8_lossy(cut(text, room)).into_owned();
+        let lossy = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        // What is no text becomes longer as one.
+        let short = |text: &[u8], room| lossy(cut(lossy(cut(text, room)).as_bytes(), room));
         let per = Per::ALL.iter().position(|per| *per == rule.per);
         Self {
             wall: host.wall().0,
@@ -125,7 +127,7 @@ impl Events {
 
     /// Adds an event; the oldest gives way.
     ///
-    /// **Cost**: one get and one set of at most 24 KiB.
+    /// **Cost**: one get and one set of at most 28 KiB.
     pub fn add(&self, host: &dyn Host, event: &Event) {
         let done = update(host, NAME, |bytes| {
             let mut list: List = record::decode(VERSION, bytes).unwrap_or_default();
