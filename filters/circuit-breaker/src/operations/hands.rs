@@ -96,10 +96,7 @@ impl CircuitBreaker {
                 known.push(found);
             }
         });
-        known.sort_by(|a, b| {
-            let order = |known: &Known| (known.rule_idx, known.place);
-            a.rule_idx.cmp(&b.rule_idx).then(a.scope.cmp(&b.scope)).then(order(a).cmp(&order(b)))
-        });
+        known.sort_by(|a, b| (a.rule_idx, &a.scope, a.place).cmp(&(b.rule_idx, &b.scope, b.place)));
         known
     }
 

@@ -59,7 +59,8 @@ pub fn read_events(query: &[u8]) -> Result<(Option<String>, usize), Refusal> {
 /// Reads which breakers are meant.
 ///
 /// # Errors
-/// [`Refusal::Parameters`] with every problem, or what [`check`] says.
+/// [`Refusal::Parameters`] with every problem; [`Refusal::Unknown`] or [`Refusal::Conflict`] if there is no such rule,
+/// or it is switched off.
 pub fn read_target(query: &[u8], rules: &[RuleInfo]) -> Result<Target, Refusal> {
     let mut parameters = Parameters::of(query, &["rule", "scope", "id", "all"]);
     let target = parameters.target();
