@@ -248,32 +248,28 @@ fn describes_body(name: &[u8]) -> bool {
 
 /// The answer to `only-if-cached` when nothing usable is stored.
 pub fn only_if_cached(marks: Marks) -> Reply {
-    let mut headers = vec![("content-type".into(), b"application/problem+json".to_vec())];
-    headers.extend(marks.fields("MISS", "detail=only_if_cached", &[]));
-    Reply {
-        status: 504,
-        headers,
-        body: br#"{"type":"about:blank","title":"Gateway Timeout","status":504,"detail":"nothing usable is stored, and the request asked for only-if-cached"}"#
-            .to_vec(),
-        details: DETAILS_ONLY_IF_CACHED,
-        grpc_status: None,
-        grpc_message: None,
-    }
+    let body = br#"{"type":"about:blank","title":"Gateway Timeout","status":504,"detail":"nothing usable is stored, and the request asked for only-if-cached"}"#;
+    problem(504, body, marks, "detail=only_if_cached", DETAILS_ONLY_IF_CACHED)
 }
 
 /// The answer when the origin confirms something else than what it was asked about.
 pub fn contradicted(marks: Marks) -> Reply {
+    let body = br#"{"type":"about:blank","title":"Bad Gateway","status":502,"detail":"the service answered 304 about another version than it was asked about; the next request asks for the whole"}"#;
+    problem(
+        502,
+        body,
+        marks,
+        "fwd=stale; fwd-status=304; detail=contradicted",
+        DETAILS_CONTRADICTED,
+    )
+}
+
+/// The cache's own answer, which says what is wrong (RFC 9457).
+fn problem(status: u16, body: &[u8], marks: Marks, said: &str, details: &'static str) -> Reply {
     let mut headers = vec![("content-type".into(), b"application/problem+json".to_vec())];
-    headers.extend(marks.fields("MISS", "fwd=stale; fwd-status=304; detail=contradicted", &[]));
-    Reply {
-        status: 502,
-        headers,
-        body: br#"{"type":"about:blank","title":"Bad Gateway","status":502,"detail":"the service answered 304 about another version than it was asked about; the next request asks for the whole"}"#
-            .to_vec(),
-        details: DETAILS_CONTRADICTED,
-        grpc_status: None,
-        grpc_message: None,
-    }
+    headers.extend(marks.fields("MISS", said, &[]));
+    let body = body.to_vec();
+    Reply { status, headers, body, details, grpc_status: None, grpc_message: None }
 }
 
 /// What a response that passes says about the cache: why it was forwarded, and whether it is being stored.

@@ -16,7 +16,7 @@ use crate::http::request::{Method, Request, Treatment};
 use crate::http::validation;
 use crate::reply::{self, How};
 use crate::signals::{Decision, Staleness, Wait};
-use crate::store::flights::{self};
+use crate::store::flights;
 use crate::store::stored::Stored;
 
 /// A request that the store is not asked about.
@@ -86,7 +86,7 @@ impl ResponseCache {
     }
 
     /// What a genuine marker says; any marker is removed, nobody behind is to see it.
-    pub(super) fn errand(&self, x: &dyn Exchange) -> Option<Errand> {
+    fn errand(&self, x: &dyn Exchange) -> Option<Errand> {
         let headers = x.request();
         headers.get(MARKER)?;
         let errand = background::errand(&self.secret, &headers, x.now());
@@ -202,7 +202,7 @@ impl ResponseCache {
     }
 
     /// Answers with what is fresh.
-    pub(super) fn serve(
+    fn serve(
         &self,
         stream: &mut Stream,
         x: &dyn Exchange,
@@ -223,7 +223,7 @@ impl ResponseCache {
     }
 
     /// Answers with what is stale and is being refreshed.
-    pub(super) fn serve_stale(
+    fn serve_stale(
         &self,
         stream: &mut Stream,
         x: &dyn Exchange,
@@ -260,7 +260,7 @@ impl ResponseCache {
     }
 
     /// Sends a request on.
-    pub(super) fn forward(
+    fn forward(
         &self,
         stream: &mut Stream,
         x: &dyn Exchange,
@@ -300,7 +300,7 @@ impl ResponseCache {
     }
 
     /// Puts our conditions in the place of the client's; whether there are any.
-    pub(super) fn prepare(&self, x: &dyn Exchange, asked: &Asked, stale: Option<&Stored>) -> bool {
+    fn prepare(&self, x: &dyn Exchange, asked: &Asked, stale: Option<&Stored>) -> bool {
         let Some(stale) = stale.filter(|_| asked.may_store) else { return false };
         let conditions = validation::conditions(&stale.headers());
         if conditions.is_empty() {

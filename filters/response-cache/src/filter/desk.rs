@@ -8,7 +8,7 @@ use kit::{Exchange, Filter, Host, Nanos, Reply};
 
 use super::ResponseCache;
 use super::asking::cluster;
-use super::looking::{Sought, heed};
+use super::looking::{Judged, heed, judge};
 use super::stream::Asked;
 use crate::config::{Action, Rule};
 use crate::http::request::{Request, Treatment};
@@ -49,24 +49,16 @@ impl ResponseCache {
         asked: &Asked,
         rule: &Rule,
     ) -> (Decision, Option<Rc<Stored>>) {
-        match self.seek(x, asked, rule) {
-            Sought::Nothing(decision) => (lacking(asked, rule, decision), None),
-            Sought::Stored(stored, _)
-                if !rule.normal.accepts(&asked.headers, &stored.headers()) =>
-            {
-                (lacking(asked, rule, Decision::VaryMiss), None)
-            }
-            Sought::Stored(stored, soft) => {
-                let heed = heed(rule);
-                let (request, headers) = (&asked.request, &asked.headers);
-                let verdict =
-                    reuse::decide(request, headers, &stored, x.now(), soft, &rule.terms, heed);
+        match judge(asked, rule, self.seek(x, asked, rule), x.now()) {
+            Judged::Nothing(decision) => (lacking(asked, rule, decision), None),
+            Judged::Stored(stored, verdict) => {
                 let decision = match verdict {
                     Verdict::Serve => Decision::Hit,
                     Verdict::ServeStale => Decision::StaleHit,
                     Verdict::Validate(decision) | Verdict::Forward(decision) => {
                         lacking(asked, rule, decision)
                     }
+                    Verdict::NotFor => lacking(asked, rule, Decision::Request),
                 };
                 (decision, Some(stored))
             }

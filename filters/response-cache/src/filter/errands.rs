@@ -3,6 +3,7 @@
 use kit::exchange::{Answer, CallId};
 use kit::hash::Tag;
 use kit::headers::Headers;
+use kit::target::Url;
 use kit::{Exchange, Host, Nanos};
 
 use super::ResponseCache;
@@ -11,7 +12,7 @@ use crate::background::{Background, Ended, Job};
 use crate::config::Rule;
 use crate::config::service::DEFAULT_BACKGROUND_TIMEOUT;
 use crate::http::response::Response;
-use crate::key::{self, Key};
+use crate::key;
 use crate::policy::storing;
 use crate::signals::Refresh;
 use crate::store::flights::{Flight, Landing};
@@ -145,18 +146,14 @@ impl ResponseCache {
     fn warm(&self, host: &dyn Host) {
         let (Some(warming), Some(background)) = (&self.warming, &self.background) else { return };
         for job in warming.on_tick(host, host.now()) {
-            let url = job.url.split_once("://").and_then(|(scheme, rest)| {
-                let (authority, path) = rest.split_at_checked(rest.find('/')?)?;
-                Some((scheme, authority, path))
-            });
-            let Some((scheme, authority, path)) = url else {
+            let Some(url) = Url::parse(&job.url) else {
                 self.warmed(host, job.id, Ended::Failed);
                 continue;
             };
             let request = Job {
-                scheme: scheme.as_bytes(),
-                authority: authority.as_bytes(),
-                path: path.as_bytes(),
+                scheme: url.scheme.as_bytes(),
+                authority: url.authority.as_bytes(),
+                path: url.path.as_bytes(),
                 ..Job::default()
             };
             if background.start(host, &request, OnEnd::Warm(job.id)).is_err() {
@@ -195,17 +192,12 @@ impl ResponseCache {
     /// What purges say of a stored response.
     pub(super) fn standing(&self, host: &dyn Host, stored: &Stored) -> Standing {
         // A key that can not be read is in no store; were it, nobody could purge it.
-        let Some((uri_key, parts)) = key::halves(&stored.key) else { return Standing::Gone };
-        self.purges.verdict(
-            host,
-            &Subject {
-                asked: Nanos(stored.asked),
-                uri: &stored.uri,
-                uri_key,
-                has_parts: !parts.is_empty(),
-                tags: &stored.tags,
-            },
-        )
+        let Some(subject) =
+            Subject::of(Nanos(stored.asked), &stored.key, &stored.uri, &stored.tags)
+        else {
+            return Standing::Gone;
+        };
+        self.purges.verdict(host, &subject)
     }
 
     /// Whether it was purged softly; `None` if it was purged for good.
@@ -248,13 +240,13 @@ impl purges::sweep::Shelf for Shelf<'_> {
         let entries = self.0.store.scan(host, page, 1).entries.into_iter();
         entries
             .filter_map(|Entry { stored, place }| {
-                let key = Key::read(&stored.key)?;
+                let (uri_key, parts) = key::halves(&stored.key)?;
                 Some(Listed {
                     place,
                     asked: Nanos(stored.asked),
                     uri: stored.uri.clone(),
-                    uri_key: key.uri,
-                    has_parts: !key.parts.is_empty(),
+                    uri_key: uri_key.to_vec(),
+                    has_parts: !parts.is_empty(),
                     tags: stored.tags.clone(),
                 })
             })

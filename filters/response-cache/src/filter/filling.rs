@@ -11,7 +11,7 @@ use crate::http::freshness::Arrival;
 use crate::http::response::Response;
 use crate::http::vary::Vary;
 use crate::http::{tags, vary};
-use crate::key::{self, Key};
+use crate::key;
 use crate::policy::assume::COMPARED;
 use crate::policy::storing::{self, Leave};
 use crate::policy::terms::Basis;
@@ -59,22 +59,31 @@ impl ResponseCache {
             return Err(Refusal::LocalReply);
         }
         let leave = leave?;
-        let Vary::On(names) = &response.vary else { return Err(Refusal::Vary) };
-        if self.is_guarded(asked, names) {
-            return Err(Refusal::Guarded);
-        }
-        let names =
-            if leave.basis == Basis::Assumed { &vary::merged(names, &COMPARED) } else { names };
-        let mut stored = Stored {
-            names: vary::names_bytes(names),
-            variant: vary::variant_bytes(&asked.cluster, names, &asked.headers, &rule.normal),
-            ..self.composed(asked, response, headers, &leave, arrival)?
-        };
+        let (names, variant) = self.varying(asked, &response.vary, leave.basis)?;
+        let composed = self.composed(asked, response, headers, &leave, arrival)?;
+        let mut stored = Stored { names, variant, ..composed };
         if self.config.no_vary_search {
             self.rekey(x, asked, headers, &mut stored)?;
         }
         let max_bytes = self.config.max_object.0;
         Fill::begin(stored, forwarded.at, response.length, max_bytes, &self.budget)
+    }
+
+    /// What a response varies on, as it is stored: the names, and the values that this request has for them.
+    pub(super) fn varying(
+        &self,
+        asked: &Asked,
+        vary: &Vary,
+        basis: Basis,
+    ) -> Result<(Vec<u8>, Vec<u8>), Refusal> {
+        let rule = self.config.rules.get(asked.rule).ok_or(Refusal::Store)?;
+        let Vary::On(names) = vary else { return Err(Refusal::Vary) };
+        if self.is_guarded(asked, names) {
+            return Err(Refusal::Guarded);
+        }
+        let names = if basis == Basis::Assumed { &vary::merged(names, &COMPARED) } else { names };
+        let variant = vary::variant_bytes(&asked.cluster, names, &asked.headers, &rule.normal);
+        Ok((vary::names_bytes(names), variant))
     }
 
     /// What is stored, but for the body and what it varies on.
@@ -141,19 +150,13 @@ impl ResponseCache {
         asked: Nanos,
     ) -> Result<(), Refusal> {
         let host = x.host();
-        let key = Key::read(&stored.key).ok_or(Refusal::Store)?;
-        let (uri, tags) = (stored.uri.clone(), stored.tags.clone());
-        let subject = Subject {
-            asked: Nanos(stored.asked),
-            uri: &uri,
-            uri_key: &key.uri,
-            has_parts: !key.parts.is_empty(),
-            tags: &tags,
-        };
+        // The response itself goes; what names it is asked about once more.
+        let (whole, uri, tags) = (stored.key.clone(), stored.uri.clone(), stored.tags.clone());
+        let subject =
+            Subject::of(Nanos(stored.asked), &whole, &uri, &tags).ok_or(Refusal::Store)?;
         if !self.purges.admits(host, &subject) {
             return Err(Refusal::Invalidated);
         }
-        let whole = stored.key.clone();
         match self.store.put(host, stored, asked, x.now()) {
             Ok(changed) => self.meters.stored(host, &changed),
             Err(Unstored { refusal, changed }) => {
@@ -169,7 +172,7 @@ impl ResponseCache {
     }
 
     /// Whether the request has a field that services answer by though no key knows it, and this key does not either.
-    pub(super) fn is_guarded(&self, asked: &Asked, vary: &[String]) -> bool {
+    fn is_guarded(&self, asked: &Asked, vary: &[String]) -> bool {
         let rule = self.config.rules.get(asked.rule);
         let guarded = |name: &[u8]| GUARDED.iter().any(|guarded| guarded.as_bytes() == name);
         let is_known = |name: &[u8]| {

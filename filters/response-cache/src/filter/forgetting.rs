@@ -7,7 +7,7 @@ use super::passing::{has_failed, is_from_upstream, is_own_fault};
 use super::stream::{Forwarded, Passing, Writing};
 use crate::http::reference;
 use crate::http::response::Response;
-use crate::key::{self};
+use crate::key;
 use crate::signals::Refusal;
 use crate::store::index::Changed;
 
@@ -47,7 +47,7 @@ impl ResponseCache {
     }
 
     /// Forgets all that is stored for a URI, whoever it was for.
-    pub(super) fn forget_uri(&self, x: &dyn Exchange, uri: &[u8], all: &mut Changed) {
+    fn forget_uri(&self, x: &dyn Exchange, uri: &[u8], all: &mut Changed) {
         match self.store.invalidate(x.host(), uri, x.now()) {
             Ok(changed) => all.add(&changed),
             Err(_contended_or_refused) => self.meters.refused(x.host(), Refusal::Store),

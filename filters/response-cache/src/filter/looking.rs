@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use kit::Exchange;
+use kit::{Exchange, Nanos};
 
 use super::ResponseCache;
 use super::asking::{Boarding, Turn};
@@ -22,6 +22,14 @@ pub(super) enum Sought {
     Nothing(Decision),
     /// This, and whether it was purged softly.
     Stored(Rc<Stored>, bool),
+}
+
+/// What the rules say of what was found.
+pub(super) enum Judged {
+    /// Nothing that was found is of use, for this reason.
+    Nothing(Decision),
+    /// This was found, and this is to become of the request.
+    Stored(Rc<Stored>, Verdict),
 }
 
 /// What a look into the store comes to.
@@ -60,49 +68,35 @@ impl ResponseCache {
         let Some(rule) = self.config.rules.get(asked.rule) else {
             return Look::Forward(Origin::for_lack(Decision::Bypass));
         };
-        let (request, headers, now) = (&asked.request, &asked.headers, x.now());
-        let heed = heed(rule);
-        let found = match self.seek(x, asked, rule) {
-            Sought::Nothing(decision) => Origin::for_lack(decision),
-            Sought::Stored(stored, _) if asked.background => {
-                let lack = Origin::for_lack(Decision::Background);
-                Origin { stale: Some(stored), validate: true, ..lack }
-            }
-            Sought::Stored(stored, _) if !rule.normal.accepts(headers, &stored.headers()) => {
-                Origin::for_lack(Decision::VaryMiss)
-            }
-            Sought::Stored(stored, _) if !reuse::is_for(request, headers, &stored, &rule.terms) => {
-                Origin::for_lack(Decision::Request)
-            }
-            Sought::Stored(stored, soft) => {
-                match reuse::decide(request, headers, &stored, now, soft, &rule.terms, heed) {
-                    Verdict::Serve => return Look::Serve(stored),
-                    // It wants no request to the origin, so it makes none.
-                    Verdict::ServeStale
-                        if self.background.is_none() && reuse::only_if_cached(request, heed) =>
-                    {
-                        return Look::ServeStale(stored);
-                    }
-                    Verdict::ServeStale => match self.refresh(x, asked, rule, &stored) {
-                        Refreshing::Already => return Look::ServeStale(stored),
-                        Refreshing::ByThis(flight) => Origin {
-                            decision: Decision::Stale,
-                            stale: Some(stored),
-                            validate: true,
-                            lead: Some(flight),
-                        },
-                    },
-                    Verdict::Validate(decision) => {
-                        let lack = Origin::for_lack(decision);
-                        Origin { stale: Some(stored), validate: true, ..lack }
-                    }
-                    Verdict::Forward(decision) => {
-                        Origin { stale: Some(stored), ..Origin::for_lack(decision) }
-                    }
+        let wants_no_other = reuse::only_if_cached(&asked.request, heed(rule));
+        let found = match judge(asked, rule, self.seek(x, asked, rule), x.now()) {
+            Judged::Nothing(decision) => Origin::for_lack(decision),
+            Judged::Stored(stored, verdict) => match verdict {
+                Verdict::Serve => return Look::Serve(stored),
+                // It wants no request to the origin, so it makes none.
+                Verdict::ServeStale if self.background.is_none() && wants_no_other => {
+                    return Look::ServeStale(stored);
                 }
-            }
+                Verdict::ServeStale => match self.refresh(x, asked, rule, &stored) {
+                    Refreshing::Already => return Look::ServeStale(stored),
+                    Refreshing::ByThis(flight) => Origin {
+                        decision: Decision::Stale,
+                        stale: Some(stored),
+                        validate: true,
+                        lead: Some(flight),
+                    },
+                },
+                Verdict::Validate(decision) => {
+                    let lack = Origin::for_lack(decision);
+                    Origin { stale: Some(stored), validate: true, ..lack }
+                }
+                Verdict::Forward(decision) => {
+                    Origin { stale: Some(stored), ..Origin::for_lack(decision) }
+                }
+                Verdict::NotFor => Origin::for_lack(Decision::Request),
+            },
         };
-        if !asked.background && reuse::only_if_cached(request, heed) {
+        if !asked.background && wants_no_other {
             return Look::Refuse;
         }
         Look::Forward(found)
@@ -177,6 +171,25 @@ impl ResponseCache {
             self.meters.waited(host, Wait::Forwarded);
         }
         Boarding::Goes(flight)
+    }
+}
+
+/// What becomes of a request for which this was found.
+pub(super) fn judge(asked: &Asked, rule: &Rule, sought: Sought, now: Nanos) -> Judged {
+    let (request, headers) = (&asked.request, &asked.headers);
+    match sought {
+        Sought::Nothing(decision) => Judged::Nothing(decision),
+        Sought::Stored(stored, _) if asked.background => {
+            Judged::Stored(stored, Verdict::Validate(Decision::Background))
+        }
+        Sought::Stored(stored, _) if !rule.normal.accepts(headers, &stored.headers()) => {
+            Judged::Nothing(Decision::VaryMiss)
+        }
+        Sought::Stored(stored, soft) => {
+            let verdict =
+                reuse::decide(request, headers, &stored, now, soft, &rule.terms, heed(rule));
+            Judged::Stored(stored, verdict)
+        }
     }
 }
 

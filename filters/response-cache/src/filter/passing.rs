@@ -29,7 +29,7 @@ impl ResponseCache {
     }
 
     /// A response that is never stored.
-    pub(super) fn pass_by(&self, x: &dyn Exchange, passing: &Passing) {
+    fn pass_by(&self, x: &dyn Exchange, passing: &Passing) {
         if passing.request.method == Method::Unsafe {
             self.invalidate(x, passing);
         }
@@ -37,7 +37,7 @@ impl ResponseCache {
     }
 
     /// A response to a request that the store was asked about.
-    pub(super) fn pass_asked(
+    fn pass_asked(
         &self,
         stream: &mut Stream,
         x: &dyn Exchange,
@@ -98,7 +98,7 @@ impl ResponseCache {
     }
 
     /// Answers with what is stored in place of an error, where that is allowed.
-    pub(super) fn serve_instead(
+    fn serve_instead(
         &self,
         stream: &mut Stream,
         x: &dyn Exchange,

@@ -8,16 +8,14 @@ use kit::{Exchange, Flow, Nanos};
 use super::ResponseCache;
 use super::passing::{is_own_fault, refused};
 use super::stream::{Asked, Forwarded, Stream};
-use crate::http::conditional::{is_current, only_date};
+use crate::http::conditional::is_current;
 use crate::http::entity_tag::{Tagged, tagged};
 use crate::http::freshness::Arrival;
 use crate::http::request::{Method, Request};
 use crate::http::response::Response;
 use crate::http::validation::{self, Head};
-use crate::http::vary::{self, Vary};
-use crate::policy::assume::COMPARED;
-use crate::policy::storing::{self};
-use crate::policy::terms::Basis;
+use crate::http::vary;
+use crate::policy::storing;
 use crate::reply::{self, How};
 use crate::signals::{Decision, Refusal, Validation};
 use crate::store::Entry;
@@ -35,7 +33,7 @@ impl ResponseCache {
         stale: &Stored,
         update: &Headers,
     ) -> Flow {
-        if contradicts(update, &stale.headers()) {
+        if validation::contradicts(update, &stale.headers()) {
             return self.contradicted(x, &mut forwarded, stale);
         }
         self.validated(x, &forwarded, Validation::NotModified);
@@ -94,7 +92,7 @@ impl ResponseCache {
 
     /// Stores what is stored once more, with the fields of a 304: this response, and every other variant that the
     /// 304 selects.
-    pub(super) fn freshen(
+    fn freshen(
         &self,
         x: &dyn Exchange,
         asked: &Asked,
@@ -110,7 +108,7 @@ impl ResponseCache {
             if other.generation != stale.generation
                 && self.standing(x.host(), other) != Standing::Gone
                 && vary::cluster_of(&other.variant) == vary::cluster_of(&stale.variant)
-                && is_the_very_same(update, &other.headers())
+                && validation::is_the_very_same(update, &other.headers())
                 && let Ok(again) = self.refreshed(asked, other, update, arrival)
                 && again.variant == other.variant
             {
@@ -190,19 +188,9 @@ impl ResponseCache {
         // Also what a HEAD has said is judged as what a GET would get.
         let request = Request { method: Method::Get, ..asked.request.clone() };
         let leave = storing::judge(&request, &asked.headers, &response, &rule.terms, arrival)?;
-        let Vary::On(names) = &response.vary else { return Err(Refusal::Vary) };
-        if self.is_guarded(asked, names) {
-            return Err(Refusal::Guarded);
-        }
-        let names =
-            if leave.basis == Basis::Assumed { &vary::merged(names, &COMPARED) } else { names };
-        let names_bytes = vary::names_bytes(names);
+        let (names, variant) = self.varying(asked, &response.vary, leave.basis)?;
         // The origin may say only now what its answers vary on (4.1).
-        let variant = if names_bytes == stale.names {
-            stale.variant.clone()
-        } else {
-            vary::variant_bytes(&asked.cluster, names, &asked.headers, &rule.normal)
-        };
+        let variant = if names == stale.names { stale.variant.clone() } else { variant };
         let composed = self.composed(asked, &response, &whole, &leave, arrival)?;
         // Hidden tags are in no stored field: what the update does not name anew stays.
         let names_tags = self.config.tag_headers.iter().any(|name| update.get(name).is_some());
@@ -210,7 +198,7 @@ impl ResponseCache {
         Ok(Stored {
             tags,
             body: stale.body.clone(),
-            names: names_bytes,
+            names,
             variant,
             // It may have been found by what `No-Vary-Search` says.
             key: stale.key.clone(),
@@ -248,25 +236,5 @@ impl ResponseCache {
         if forwarded.validating {
             self.meters.validated(x.host(), came);
         }
-    }
-}
-
-/// Whether a 304 is about another version than the one that it was asked about: both have a tag, or else a date of
-/// the last change, and not the same.
-///
-/// Tags are compared weakly: a coding on the way makes strong ones weak, and the origin answers with its own.
-fn contradicts(not_modified: &Headers, stored: &Headers) -> bool {
-    if let (Tagged::With(told), Tagged::With(kept)) = (tagged(not_modified), tagged(stored)) {
-        return !told.is_same(kept);
-    }
-    let changed = |headers: &Headers| only_date(headers, "last-modified");
-    matches!((changed(not_modified), changed(stored)), (Some(told), Some(kept)) if told != kept)
-}
-
-/// Whether a 304 is about this other variant as well: only a strong tag says so (4.3.4).
-fn is_the_very_same(not_modified: &Headers, stored: &Headers) -> bool {
-    match (tagged(not_modified), tagged(stored)) {
-        (Tagged::With(told), Tagged::With(kept)) => told.is_identical(kept),
-        (_, _) => false,
     }
 }

@@ -52,6 +52,26 @@ pub fn can_be_asked(stored: &Headers) -> bool {
     matches!(tagged(stored), Tagged::With(_)) || only_date(stored, "last-modified").is_some()
 }
 
+/// Whether a 304 is about another version than the one that it was asked about: both have a tag, or else a date of
+/// the last change, and not the same.
+///
+/// Tags are compared weakly: a coding on the way makes strong ones weak, and the origin answers with its own.
+pub fn contradicts(not_modified: &Headers, stored: &Headers) -> bool {
+    if let (Tagged::With(told), Tagged::With(kept)) = (tagged(not_modified), tagged(stored)) {
+        return !told.is_same(kept);
+    }
+    let changed = |headers: &Headers| only_date(headers, "last-modified");
+    matches!((changed(not_modified), changed(stored)), (Some(told), Some(kept)) if told != kept)
+}
+
+/// Whether a 304 is about this other variant as well: only a strong tag says so (4.3.4).
+pub fn is_the_very_same(not_modified: &Headers, stored: &Headers) -> bool {
+    match (tagged(not_modified), tagged(stored)) {
+        (Tagged::With(told), Tagged::With(kept)) => told.is_identical(kept),
+        (_, _) => false,
+    }
+}
+
 /// Whether this 304 is about this stored response (RFC 9111, 4.3.4), so that it may freshen it.
 ///
 /// Where both have a tag, tags decide: strong ones compare strongly, and a weak one of the 304 weakly.

@@ -33,6 +33,8 @@ pub enum Verdict {
     Validate(Decision),
     /// It goes to the origin as it is, for this reason.
     Forward(Decision),
+    /// It goes to the origin, and what is stored is nothing to it: that is not for such requests.
+    NotFor,
 }
 
 /// What is heeded beyond the stored response.
@@ -91,7 +93,7 @@ pub fn decide(
     heed: Heed,
 ) -> Verdict {
     if !is_for(request, headers, stored, terms) {
-        return Verdict::Forward(Decision::Request);
+        return Verdict::NotFor;
     }
     let standing = Standing::of(stored, now, soft_purged);
     let wishes = Wishes::of(request, heed);
@@ -153,7 +155,7 @@ pub const fn only_if_cached(request: &Request, heed: Heed) -> bool {
 /// Whether this response may be used for this request at all, by whom it comes from.
 ///
 /// Of a response whose lifetime is not the origin's own nobody has said that it is for everyone.
-pub fn is_for(request: &Request, headers: &Headers, stored: &Stored, terms: &Terms) -> bool {
+fn is_for(request: &Request, headers: &Headers, stored: &Stored, terms: &Terms) -> bool {
     let authorized = !request.authorized || stored.for_authorized;
     let plain = match stored.basis {
         Basis::Stated => true,

@@ -41,6 +41,7 @@ use serde::{Deserialize, Serialize};
 
 pub use purge::{Listing, Purge, Receipt};
 
+use crate::key;
 use crate::signals::{INVALIDATION_SEQUENCE, PURGE_SEQUENCE};
 use ledger::{Head, Record};
 use marks::{Marks, N_SETS};
@@ -74,6 +75,14 @@ pub struct Subject<'a> {
     pub has_parts: bool,
     /// Its tags: [`Purges::tag`].
     pub tags: &'a [u64],
+}
+
+impl<'a> Subject<'a> {
+    /// A response of this whole key ([`crate::key::Key::whole`]); `None` for bytes that are no key.
+    pub fn of(asked: Nanos, whole: &'a [u8], uri: &'a [u8], tags: &'a [u64]) -> Option<Self> {
+        let (uri_key, parts) = key::halves(whole)?;
+        Some(Self { asked, uri, uri_key, has_parts: !parts.is_empty(), tags })
+    }
 }
 
 /// What purges make of a stored response; the worst of several counts.

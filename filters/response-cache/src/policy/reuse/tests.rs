@@ -16,7 +16,7 @@ const ALONE: Heed = Heed { directives: true, refresh: false };
 const DEAF: Heed = Heed { directives: false, refresh: true };
 const STALE: Verdict = Verdict::Validate(Decision::Stale);
 const ASKED: Verdict = Verdict::Validate(Decision::Request);
-const NOT_FOR_IT: Verdict = Verdict::Forward(Decision::Request);
+const NOT_FOR_IT: Verdict = Verdict::NotFor;
 
 /// Fresh for 60 s from 0 on, with a validator, 30 s to be refreshed and 300 s for errors.
 fn stored() -> Stored {
