@@ -1,4 +1,4 @@
-//! The local stack: Envoy with the gateway module, three demo services, Redis and Prometheus.
+//! The local stack: Envoy with the gateway module, three demo services, Redis, Prometheus, and Grafana where it is to be had.
 //!
 //! One description, `testbed/docker-compose.yaml` with `testbed/.env`, is run in two ways: as containers
 //! ([`containers`]) and, where there is no engine, as plain processes with the same commands ([`native`]).
@@ -16,3 +16,4 @@ pub mod run;
 pub mod settings;
 pub mod state;
 pub mod trouble;
+pub mod welcome;

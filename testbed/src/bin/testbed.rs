@@ -16,8 +16,9 @@ use weir_testbed::stack::run::{Stop, tell};
 use weir_testbed::stack::settings::{Ports, Settings};
 use weir_testbed::stack::state::{Kind, State};
 use weir_testbed::stack::trouble::Trouble;
+use weir_testbed::stack::welcome::welcome;
 
-/// The full local stack: Envoy with the gateway module, three demo services, Redis, Prometheus.
+/// The full local stack: Envoy with the gateway module, three demo services, Redis, Prometheus, Grafana.
 #[derive(Parser)]
 #[command(name = "weir-testbed", version)]
 struct Options {
@@ -37,7 +38,7 @@ enum Task {
     Images,
     /// End one service of the running stack at once
     Kill {
-        /// upstream-1, upstream-2, upstream-3, redis, envoy or prometheus
+        /// upstream-1, upstream-2, upstream-3, redis, envoy, prometheus or grafana
         service: String,
     },
     /// Start a service that was killed
@@ -78,7 +79,7 @@ fn perform(task: &Task, stop: &Stop) -> Result<(), Trouble> {
         Task::Down => down(),
         Task::Images => {
             Engine::find()?;
-            images::ensure(&Settings::read(Ports::AsSet)?, Source::StandIns, stop, say)
+            images::ensure(&Settings::read(Ports::AsSet)?, Source::StandIns, stop, say).map(|_| ())
         }
         Task::Kill { service } => lever::kill(&running()?, service),
         Task::Start { service } => lever::start(&running()?, service),
@@ -89,9 +90,9 @@ fn perform(task: &Task, stop: &Stop) -> Result<(), Trouble> {
 fn up(engine: Engine, stop: &Stop) -> Result<(), Trouble> {
     need_module()?;
     let started_at = Instant::now();
-    let settings = Settings::read(Ports::AsSet)?;
+    let mut settings = Settings::read(Ports::AsSet)?;
     let project = settings.project()?.to_owned();
-    let containers = Containers::new(engine, settings.clone());
+    let containers = Containers::new(engine.clone(), settings.clone());
     if containers.health()?.values().any(|state| state != "exited") {
         let why = "containers of this name are running; stop them with `make testbed-down`";
         return Err(Trouble::Setting { name: project, why: why.to_owned() });
@@ -99,12 +100,15 @@ fn up(engine: Engine, stop: &Stop) -> Result<(), Trouble> {
     // What an earlier run may have left behind.
     containers.down()?;
     settings.check_ports_free()?;
-    images::ensure(&settings, Source::Registry, stop, say)?;
+    let source = images::ensure(&settings, Source::Registry, stop, say)?;
+    images::add_grafana(&mut settings, source, stop, say)?;
+    settings.check_ports_free()?;
+    let containers = Containers::new(engine, settings.clone());
     let outcome = containers.up(stop, say).and_then(|()| {
         let state = State::of(Kind::Containers, &settings)?;
         state.wait_until_balanced(stop)?;
         state.save()?;
-        welcome(&state, started_at.elapsed());
+        tell(&welcome(&state, started_at.elapsed()));
         watch(&containers, stop)
     });
     say("stopping and removing the containers");
@@ -122,10 +126,11 @@ fn native(stop: &Stop) -> Result<(), Trouble> {
     std::fs::create_dir_all(weir_testbed::stack::state::run_folder(&state.project))
         .map_err(|e| Trouble::file("target/testbed", e))?;
     let control = Control::open(&state.project)?;
+    say(&images::without_grafana("it runs only as a container"));
     let outcome = Native::up(&settings, stop, say).and_then(|mut native| {
         state.wait_until_balanced(stop)?;
         state.save()?;
-        welcome(&state, started_at.elapsed());
+        tell(&welcome(&state, started_at.elapsed()));
         let outcome = control.serve(&mut native, stop);
         say("stopping the processes");
         outcome
@@ -174,34 +179,6 @@ fn need_module() -> Result<(), Trouble> {
     } else {
         Err(Trouble::file(path, "the module is not there; run `make build`"))
     }
-}
-
-fn welcome(state: &State, took: Duration) {
-    let State { gateway, admin, prometheus, upstreams, .. } = state;
-    let instances: String = upstreams
-        .iter()
-        .enumerate()
-        .map(|(idx, upstream)| format!("  upstream-{}   http://{upstream}\n", idx + 1))
-        .collect();
-    let first = upstreams.first().map(ToString::to_string).unwrap_or_default();
-    tell(&format!(
-        "
-testbed: all is healthy after {took:.0?}
-
-  gateway      http://{gateway}
-  Envoy admin  http://{admin}
-  Prometheus   http://{prometheus}
-{instances}
-Try:
-  balancing    curl http://{gateway}/hello
-  limit        for i in 1 2 3 4 5 6; do curl -i http://{gateway}/limited -H 'x-demo-run: me'; done
-  cache        for i in 1 2; do curl -i 'http://{gateway}/cached/page?max-age=60'; done
-  breaker      for i in 1 2 3 4 5 6; do curl -i http://{gateway}/fragile/status/503; done
-  an ill one   curl http://{first}/_control -d '{{\"ill\":true}}'
-  all of it    make demo
-
-Ctrl-C stops and removes everything."
-    ));
 }
 
 fn say(text: &str) {

@@ -27,7 +27,8 @@ pub fn check(stop: &Stop, say: fn(&str)) -> Result<(), Trouble> {
     let mut settings = Settings::read(Ports::Free)?;
     let project = format!("{}-check", settings.project()?);
     settings.set("COMPOSE_PROJECT_NAME", &project);
-    images::ensure(&settings, Source::Registry, stop, say)?;
+    let source = images::ensure(&settings, Source::Registry, stop, say)?;
+    images::add_grafana(&mut settings, source, stop, say)?;
     let containers = Containers::new(engine, settings.clone());
     containers.down()?;
     let told = containers.up(stop, say).and_then(|()| tell(&containers, &settings, stop));

@@ -26,6 +26,8 @@ pub struct Service {
     pub scratch: Vec<String>,
     /// Services that must be healthy before.
     pub after: Vec<String>,
+    /// Whether it belongs to a profile: nothing needs it, and it runs only where its image is to be had.
+    pub is_optional: bool,
 }
 
 /// The folder of the compose file, from which its paths are seen.
@@ -58,11 +60,12 @@ fn service(name: &str, value: &Value, settings: &Settings) -> Result<Service, Tr
     };
     let command = [texts("entrypoint")?, texts("command")?].concat();
     let mut ports = Vec::new();
-    for text in texts("ports")? {
-        ports.push(published(&text).ok_or_else(|| unreadable(name, &text, "127.0.0.1:port:port"))?);
-    }
+    // The published ones last: where a service has both kinds, they are what it is asked at.
     for text in texts("expose")? {
         ports.push((None, text.parse().map_err(|_| unreadable(name, &text, "a port"))?));
+    }
+    for text in texts("ports")? {
+        ports.push(published(&text).ok_or_else(|| unreadable(name, &text, "127.0.0.1:port:port"))?);
     }
     let mut mounts = Vec::new();
     for text in texts("volumes")? {
@@ -83,6 +86,7 @@ fn service(name: &str, value: &Value, settings: &Settings) -> Result<Service, Tr
         mounts,
         scratch,
         after: after.map(|(name, _)| name.clone()).collect(),
+        is_optional: !texts("profiles")?.is_empty(),
     })
 }
 
@@ -135,15 +139,19 @@ mod tests {
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         assert_eq!(
             names,
-            ["upstream-1", "upstream-2", "upstream-3", "redis", "envoy", "prometheus"]
+            ["upstream-1", "upstream-2", "upstream-3", "redis", "envoy", "prometheus", "grafana"]
         );
+        let optional = |service: &&Service| service.is_optional;
+        assert_eq!(services.iter().filter(optional).count(), 1);
+        assert!(services[6].is_optional);
         let envoy = &services[4];
         assert_eq!(
             envoy.command[..3],
             ["/usr/local/bin/envoy", "--config-path", "/etc/weir/envoy.yaml"]
         );
         assert_eq!(envoy.mounts[1], (root().join("dist"), "/opt/weir".to_owned()));
-        assert_eq!((envoy.ports.len(), envoy.after.len()), (2, 4));
+        assert_eq!((envoy.ports.len(), envoy.after.len()), (4, 4));
+        assert_eq!(envoy.ports[0], (None, 10001));
         assert_eq!(services[3].ports, [(None, 6379)]);
     }
 

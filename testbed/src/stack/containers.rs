@@ -61,7 +61,10 @@ impl Containers {
     /// The Compose tool fails.
     pub fn down(&self) -> Result<(), Trouble> {
         let down = ["down", "--volumes", "--remove-orphans", "--timeout", "3"];
-        run::output(self.engine.compose(&self.settings, &down)?).map(|_| ())
+        // Whether Grafana was part of it or not.
+        let mut all = self.settings.clone();
+        all.add_grafana();
+        run::output(self.engine.compose(&all, &down)?).map(|_| ())
     }
 
     /// Health of each service that has a container: `healthy`, `starting`, `unhealthy`, or its state.

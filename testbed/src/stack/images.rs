@@ -18,7 +18,7 @@ use crate::root::root;
 /// The Debian release of the stand-ins; Envoy's binary and both packages run on it.
 const DEBIAN: &str = "bookworm";
 
-/// Where images come from when they are not there.
+/// Where images come from when they are not there, and came from in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Pulled; stand-ins when that fails.
@@ -27,7 +27,7 @@ pub enum Source {
     StandIns,
 }
 
-/// Sees to it that every image of the stack is there.
+/// Sees to it that every image that the stack needs is there; says where those came from that were not.
 ///
 /// # Errors
 /// An image can neither be pulled nor built.
@@ -36,7 +36,7 @@ pub fn ensure(
     source: Source,
     stop: &Stop,
     say: fn(&str),
-) -> Result<(), Trouble> {
+) -> Result<Source, Trouble> {
     build_upstream(settings, stop, say)?;
     let mut source = source;
     for part in ["ENVOY", "REDIS", "PROMETHEUS"] {
@@ -66,7 +66,46 @@ pub fn ensure(
         }
         build_stand_in(part, image, settings, stop, say)?;
     }
+    Ok(source)
+}
+
+/// Adds Grafana to the stack if its image is there or can be pulled, else says in one line that it is not.
+///
+/// There is no stand-in: where the others could not be pulled, this one is not tried.
+///
+/// # Errors
+/// The user asked to stop; or the setting is missing.
+pub fn add_grafana(
+    settings: &mut Settings,
+    source: Source,
+    stop: &Stop,
+    say: fn(&str),
+) -> Result<(), Trouble> {
+    let image = settings.value("GRAFANA_IMAGE")?.to_owned();
+    if image.is_empty() {
+        return Ok(());
+    }
+    if !is_there(&image) {
+        if source == Source::Registry {
+            say(&format!("pulling {image}"));
+            let mut pull = Command::new("docker");
+            pull.args(["pull", &image]);
+            if let Err(Trouble::Stopped) = run::follow(pull, stop, |_| ()) {
+                return Err(Trouble::Stopped);
+            }
+        }
+        if !is_there(&image) {
+            say(&without_grafana(&format!("{image} cannot be pulled")));
+            return Ok(());
+        }
+    }
+    settings.add_grafana();
     Ok(())
+}
+
+/// The line that says why there is no Grafana, and what there is nevertheless.
+pub fn without_grafana(why: &str) -> String {
+    format!("Grafana is not started, {why}; its dashboards lie in testbed/grafana all the same")
 }
 
 /// The demo upstream's static program, built if need be.

@@ -45,17 +45,32 @@ pub struct Native {
 }
 
 impl Native {
-    /// Starts everything in order and waits for each to be healthy; says each that gets there.
+    /// Builds the demo upstream, starts everything in order and waits for each to be healthy; says each that gets there.
     ///
     /// # Errors
     /// A program is missing, a port is taken, or a process does not become healthy. Nothing is left running.
     pub fn up(settings: &Settings, stop: &Stop, say: fn(&str)) -> Result<Self, Trouble> {
         settings.check_ports_free()?;
-        let services = compose_file::services(settings)?;
-        let ports = ports(&services)?;
-        let run_folder = run_folder(settings.project()?);
         say("building the demo upstream");
         let upstream = upstream_program(stop, say)?;
+        Self::up_with(upstream, settings, stop, say)
+    }
+
+    /// Starts everything as [`Native::up`] does, with a demo upstream that was built before.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn up_with(
+        upstream: PathBuf,
+        settings: &Settings,
+        stop: &Stop,
+        say: fn(&str),
+    ) -> Result<Self, Trouble> {
+        settings.check_ports_free()?;
+        let mut services = compose_file::services(settings)?;
+        services.retain(|service| !service.is_optional);
+        let ports = ports(&services)?;
+        let run_folder = run_folder(settings.project()?);
         let slot = |service: Service| {
             let folder = run_folder.join(&service.name);
             let scratch = service.scratch.iter().map(|path| (path.clone(), folder.clone()));

@@ -15,7 +15,7 @@ pub struct Rewrite {
     pub ports: Vec<(String, u16, u16)>,
     /// (path in the container, path on this machine); the service's own.
     pub paths: Vec<(String, PathBuf)>,
-    /// The service whose command or file is rewritten: `0.0.0.0` means itself.
+    /// The service whose command or file is rewritten: `0.0.0.0` and `127.0.0.1` mean itself.
     pub own: String,
 }
 
@@ -86,7 +86,8 @@ impl Rewrite {
 
     /// Where the port of a service, or of this one, is found on 127.0.0.1.
     fn port(&self, host: &str, port: u16) -> Option<u16> {
-        let service = if host == EVERYWHERE { self.own.as_str() } else { host };
+        let is_own = host == EVERYWHERE || host == LOOPBACK;
+        let service = if is_own { self.own.as_str() } else { host };
         let found = self.ports.iter().find(|(name, inside, _)| name == service && *inside == port);
         found.map(|(_, _, outside)| *outside)
     }
@@ -102,6 +103,7 @@ mod tests {
         Rewrite {
             ports: vec![
                 ("envoy".into(), 10000, 20000),
+                ("envoy".into(), 10001, 20004),
                 ("envoy".into(), 9901, 20001),
                 ("upstream-1".into(), 8080, 20002),
                 ("redis".into(), 6379, 20003),
@@ -119,6 +121,7 @@ mod tests {
         let mut tree = json!({
             "listen": {"socket_address": {"address": "0.0.0.0", "port_value": 10000}},
             "to": [{"address": {"socket_address": {"address": "upstream-1", "port_value": 8080}}}],
+            "back": {"address": "127.0.0.1", "port_value": 10001},
             "stranger": {"address": "example", "port_value": 8080},
             "targets": ["envoy:9901", "example:9901"],
             "file": "/opt/weir/weir_gateway.wasm",
@@ -128,6 +131,7 @@ mod tests {
         let expected = json!({
             "listen": {"socket_address": {"address": "127.0.0.1", "port_value": 20000}},
             "to": [{"address": {"socket_address": {"address": "127.0.0.1", "port_value": 20002}}}],
+            "back": {"address": "127.0.0.1", "port_value": 20004},
             "stranger": {"address": "example", "port_value": 8080},
             "targets": ["127.0.0.1:20001", "example:9901"],
             "file": "/home/me/dist/weir_gateway.wasm",

@@ -12,6 +12,11 @@ pub struct Settings {
     values: BTreeMap<String, String>,
 }
 
+/// What the Compose tool reads the profiles from whose services it starts.
+const PROFILES: &str = "COMPOSE_PROFILES";
+/// The profile of the one service that the stack can do without.
+const GRAFANA: &str = "grafana";
+
 /// Whether the ports of `.env` are taken as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ports {
@@ -89,18 +94,30 @@ impl Settings {
         Ok(whole)
     }
 
-    /// Says which port is taken before anything is started on it.
+    /// Says which port is taken before anything is started on it; Grafana's only when Grafana is to be started.
     ///
     /// # Errors
     /// [`Trouble::PortTaken`] for the first.
     pub fn check_ports_free(&self) -> Result<(), Trouble> {
+        let is_used = |name: &str| name != "GRAFANA_PORT" || self.has_grafana();
         for (name, value) in self.values.iter().filter(|(name, _)| name.ends_with("_PORT")) {
             let port = read_port(name, value)?;
-            if TcpListener::bind(("127.0.0.1", port)).is_err() {
+            if is_used(name) && TcpListener::bind(("127.0.0.1", port)).is_err() {
                 return Err(Trouble::PortTaken { name: name.clone(), port });
             }
         }
         Ok(())
+    }
+
+    /// Whether Grafana belongs to this stack; see [`Settings::add_grafana`].
+    #[must_use]
+    pub fn has_grafana(&self) -> bool {
+        self.values.get(PROFILES).is_some_and(|profiles| profiles == GRAFANA)
+    }
+
+    /// Adds Grafana to this stack: the Compose tool then sees its service.
+    pub fn add_grafana(&mut self) {
+        self.set(PROFILES, GRAFANA);
     }
 
     fn settle_ports(&mut self, ports: Ports) -> Result<(), Trouble> {
@@ -179,6 +196,15 @@ mod tests {
         assert_eq!(set.value("C_PORT").unwrap(), "7");
         let why = settings("A_PORT=high").settle_ports(Ports::AsSet).unwrap_err().to_string();
         assert_eq!(why, "A_PORT: found \"high\", allowed is a port from 0 to 65535");
+    }
+
+    #[test]
+    fn the_port_of_a_grafana_that_is_not_started_may_be_taken() {
+        let (_listener, port) = free_port().unwrap();
+        let mut set = settings(&format!("GRAFANA_PORT={port}"));
+        set.check_ports_free().unwrap();
+        set.add_grafana();
+        assert!(set.has_grafana() && set.check_ports_free().is_err());
     }
 
     #[test]

@@ -31,10 +31,14 @@ pub struct State {
     pub project: String,
     /// Envoy's listener.
     pub gateway: SocketAddr,
+    /// Envoy's listener for operators.
+    pub operations: SocketAddr,
     /// Envoy's admin interface.
     pub admin: SocketAddr,
     /// Prometheus.
     pub prometheus: SocketAddr,
+    /// Grafana, where it runs.
+    pub grafana: Option<SocketAddr>,
     /// The instances of the demo upstream, passing Envoy by.
     pub upstreams: Vec<SocketAddr>,
 }
@@ -63,8 +67,10 @@ impl State {
             kind,
             project: settings.project()?.to_owned(),
             gateway: address("GATEWAY_PORT")?,
+            operations: address("OPERATIONS_PORT")?,
             admin: address("ADMIN_PORT")?,
             prometheus: address("PROMETHEUS_PORT")?,
+            grafana: if settings.has_grafana() { Some(address("GRAFANA_PORT")?) } else { None },
             upstreams: ["UPSTREAM_1_PORT", "UPSTREAM_2_PORT", "UPSTREAM_3_PORT"]
                 .into_iter()
                 .map(address)

@@ -100,6 +100,8 @@ mod tests {
             "upstream-",
             "/opt/weir",
             "\"port_value\": 10000",
+            "\"port_value\": 10001",
+            "\"port_value\": 10002",
             "\"port_value\": 9901",
             "\"port_value\": 8080",
         ] {
