@@ -60,6 +60,11 @@ fn a_trap_costs_its_request_and_keeps_shared_state() {
         });
         assert!(recovered.is_some(), "after {what}");
     }
+    // The very name that Prometheus' relabelling and the alerts of the testbed are written for.
+    let told = gateway.envoy.prometheus("vm_reload_success").unwrap();
+    let reloads = told.lines().find(|line| line.starts_with("envoy_wasm_"));
+    let (name, n_reloads) = reloads.and_then(|line| line.split_once("{} ")).unwrap();
+    assert!(name.ends_with("_vm_reload_success") && n_reloads != "0", "{told}");
 }
 
 #[test]
