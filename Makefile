@@ -38,13 +38,13 @@ ifneq (,$(call asked,proxy check-config))
     $(error give CONFIG=file, for instance: make check-config CONFIG=my.yaml FILTER=rate-limit)
   endif
 endif
-ifneq (,$(if $(QUIET),,$(call asked,proxy testbed testbed-native demo check-config build)))
+ifneq (,$(if $(QUIET),,$(call asked,proxy testbed testbed-native demo traffic check-config build)))
   $(info building, about two or three minutes the first time)
 endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build modules probe packer programs test test-unit test-wasm test-sim test-envoy test-tidy \
-	test-testbed proxy testbed testbed-images testbed-native testbed-down demo check-config fmt lint doc costs bench hit-ratios clean
+	test-testbed proxy testbed testbed-images testbed-native testbed-down demo traffic check-config fmt lint doc costs bench hit-ratios clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,9 @@ testbed-down: programs ## stop the local stack and remove everything of it
 
 demo: modules programs setup-envoy setup-stack ## play a story against the local stack; PASS or FAIL for each step
 	@$(PROGRAM)/weir-demo
+
+traffic: programs setup-envoy ## mixed traffic for the running testbed to show [DURATION=seconds RATE=requests a second]
+	@$(PROGRAM)/weir-traffic $(call flag,duration,$(DURATION)) $(call flag,rate,$(RATE))
 
 check-config: modules programs setup-envoy ## what a configuration puts in force, or what is wrong: CONFIG=file [FILTER=]
 	@$(PROGRAM)/weir-check $(call flag,filter,$(FILTER)) $(call flag,config,$(CONFIG))
@@ -100,7 +103,7 @@ programs: setup-rust
 
 test: test-unit test-wasm test-sim test-envoy test-tidy ## every test that needs no container engine
 
-test-unit: modules setup-envoy ## native tests of the filters and of the programs
+test-unit: modules programs setup-envoy setup-redis setup-prometheus ## native tests of the filters, of the programs, of rules and dashboards
 	@cargo test $(TESTS) $(NATIVE:%=-p %)
 
 test-wasm: setup-rust setup-node setup-wasm-bindgen ## the same logic on wasm32, under Node

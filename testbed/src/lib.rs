@@ -15,5 +15,6 @@ pub mod process;
 pub mod proxy;
 pub mod root;
 pub mod stack;
+pub mod traffic;
 pub mod wait;
 pub mod yaml;

@@ -60,7 +60,10 @@ pub fn find(stop: &Stop, say: fn(&str)) -> Result<Found, Trouble> {
 }
 
 /// The stack that answers where its state, or else `.env`, says; one started by hand has left no state.
-fn running() -> Result<Option<State>, Trouble> {
+///
+/// # Errors
+/// `testbed/.env` cannot be read.
+pub fn running() -> Result<Option<State>, Trouble> {
     let settings = Settings::read(Ports::AsSet)?;
     let by_hand = State::of(Kind::Containers, &settings)?;
     let state = State::load(settings.project()?).unwrap_or(by_hand);
