@@ -95,13 +95,6 @@ impl Setup {
         Self { routes, ..self }
     }
 
-    /// With another cluster of this name, for routes and calls.
-    #[must_use]
-    pub fn beside(mut self, name: &str, address: SocketAddr) -> Self {
-        self.clusters.push(cluster(name, address));
-        self
-    }
-
     /// With this limit on what Envoy buffers of a body.
     #[must_use]
     pub fn buffer_limit(self, bytes: u32) -> Self {

@@ -29,7 +29,6 @@ use crate::records::{Bad, Records};
 use crate::report;
 use crate::signals::{self, Bypass, Degraded, Ended, FALLBACK_HEADER, Word};
 use crate::unit::{Unit, Units};
-use probing::list;
 use refusing::Instead;
 
 /// The circuit breaker of one worker.
@@ -274,7 +273,6 @@ impl CircuitBreaker {
     /// Counts, shows and logs a change of state.
     pub(crate) fn show(&self, host: &dyn Host, rule: &Rule, unit: &Unit, transition: &Transition) {
         self.units.show(host, &self.breakers, unit, transition);
-        list(host, rule, unit, transition);
         let line = report::line(rule, &unit.scope, transition);
         log::log!(report::level(transition), "{}: {line}", signals::NAME);
     }

@@ -24,9 +24,8 @@
 //!
 //! [`breaker`] is the machine, with its parts (window, back-off, permits, shedding) and the settings that rules make;
 //! [`evidence`] says what a failure is, [`answer`] and [`fallback`] what a rejected request gets, [`probe`] what the
-//! filter's own probes ask: all pure. [`entry`] packs a breaker, [`policy`] lets all workers share it, [`roster`] lists
-//! those that wait for own probes, [`filter`] speaks to the host. [`records`] keeps what happened and [`operations`] is
-//! the operator's way in.
+//! filter's own probes ask: all pure. [`entry`] packs a breaker, [`policy`] lets all workers share it, [`filter`] speaks
+//! to the host. [`records`] keeps what happened and [`operations`] is the operator's way in.
 
 pub mod answer;
 pub mod breaker;
@@ -44,7 +43,6 @@ pub mod policy;
 pub mod probe;
 pub mod records;
 pub mod report;
-pub mod roster;
 pub mod signals;
 pub mod unit;
 

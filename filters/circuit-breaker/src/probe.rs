@@ -38,13 +38,7 @@ pub struct ProbeRequest {
 impl ProbeRequest {
     /// Whether this is the answer of an upstream that is well.
     pub fn is_good(&self, answer: &Answer) -> bool {
-        match answer {
-            Answer::Response { headers, .. } => {
-                let status = headers.text(":status").and_then(|status| status.parse().ok());
-                status.is_some_and(|status| self.expect.contains(status))
-            }
-            Answer::Failed => false,
-        }
+        status(answer).is_some_and(|status| self.expect.contains(status))
     }
 
     fn call(&self, scope: &str, number: u64) -> Call {
@@ -63,6 +57,14 @@ impl ProbeRequest {
             body: Vec::new(),
             timeout: self.timeout,
         }
+    }
+}
+
+/// The status of an answer, if there is one.
+pub fn status(answer: &Answer) -> Option<u16> {
+    match answer {
+        Answer::Response { headers, .. } => headers.text(":status")?.parse().ok(),
+        Answer::Failed => None,
     }
 }
 

@@ -20,6 +20,9 @@ pub const FALLBACK_HEADER: &str = "x-weir-fallback";
 /// The word of the decision record for a request that got something else than a rejection.
 pub const FALLBACK_NOTE: &str = "fallback";
 
+/// The reason of a failure in a dossier that was a probe of the filter's own.
+pub const PROBE_REASON: &str = "own_probe";
+
 /// The user agent of the filter's own probes.
 pub const PROBE_AGENT: &str = "weir-probe";
 

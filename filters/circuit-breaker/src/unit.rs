@@ -235,14 +235,6 @@ impl Units {
 }
 
 impl Unit {
-    /// The scope as it came; empty for the whole rule and for a key.
-    pub fn raw_scope(&self) -> &[u8] {
-        match &self.shown {
-            Shown::Text(scope) => scope,
-            Shown::Key(_) | Shown::Nothing => &[],
-        }
-    }
-
     /// Counts a request.
     pub fn count(&self, host: &dyn Host, word: Word) {
         if let Some(counter) = self.series.requests.get(word as usize) {

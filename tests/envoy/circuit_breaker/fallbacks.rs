@@ -1,5 +1,6 @@
 //! What rejected requests get instead.
 
+use harness::admin::cluster;
 use harness::client::Request;
 use harness::gateway::{Gateway, PATIENCE, Setup};
 use harness::origin::{Act, Origin};
@@ -62,7 +63,7 @@ fn another_cluster_takes_the_requests_of_a_broken_one() {
         let (broken, spare) = origins();
         let configuration = breaker(&json!([{"cluster": "spare"}]));
         let gateway = Setup::new("circuit-breaker", &configuration, broken.address())
-            .beside("spare", spare.address())
+            .and_cluster(cluster("spare", spare.address()))
             .routes(routes())
             .workers(workers)
             .start();
@@ -90,7 +91,7 @@ fn a_spare_that_fails_too_is_left_alone_too() {
     spare.play(|_request| Act::response(500, &[], "ill too"));
     let configuration = breaker(&json!([{"cluster": "spare"}, {"static": {"body": "sorry"}}]));
     let gateway = Setup::new("circuit-breaker", &configuration, broken.address())
-        .beside("spare", spare.address())
+        .and_cluster(cluster("spare", spare.address()))
         .routes(routes())
         .workers(4)
         .start();
@@ -110,7 +111,7 @@ fn no_client_chooses_the_spare() {
     let (broken, spare) = origins();
     let configuration = breaker(&json!([{"cluster": "spare"}]));
     let gateway = Setup::new("circuit-breaker", &configuration, broken.address())
-        .beside("spare", spare.address())
+        .and_cluster(cluster("spare", spare.address()))
         .routes(routes())
         .workers(4)
         .start();
@@ -190,7 +191,7 @@ fn cached(
         _ => Setup::new("response-cache", &json!({}), broken.address())
             .behind("circuit-breaker", &breaker),
     };
-    setup.beside("spare", spare.address()).routes(routes()).workers(workers).start()
+    setup.and_cluster(cluster("spare", spare.address())).routes(routes()).workers(workers).start()
 }
 
 #[test]

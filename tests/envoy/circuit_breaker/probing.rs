@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use harness::admin::cluster;
 use harness::gateway::{Gateway, PATIENCE, Setup};
 use harness::origin::{Act, Origin};
 use serde_json::{Value, json};
@@ -125,7 +126,7 @@ fn another_cluster_can_be_asked_and_one_that_is_not_there_is_not_well() {
         configuration
     };
     let gateway = Setup::new("circuit-breaker", &with("nowhere"), origin.address())
-        .beside("health", health.address())
+        .and_cluster(cluster("health", health.address()))
         .workers(2)
         .start();
     for _ in 0..3 {

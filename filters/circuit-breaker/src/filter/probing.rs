@@ -6,27 +6,34 @@ use kit::exchange::{Answer, CallId};
 use kit::{Host, Nanos};
 
 use super::CircuitBreaker;
-use crate::breaker::{Asker, Breaker, Decision, Event, State, Ticket, Transition};
+use crate::breaker::{Asker, Breaker, Decision, Event, Ticket};
 use crate::config::Rule;
 use crate::evidence;
-use crate::probe::ProbeRequest;
-use crate::roster;
-use crate::signals::{Ended, Word};
+use crate::probe::{ProbeRequest, status};
+use crate::records::dossier::Failure;
+use crate::signals::{self, Ended, Word};
 use crate::unit::Unit;
 
 impl CircuitBreaker {
-    /// Meets the breakers that waited for probes before this worker, or its configuration, began.
+    /// Meets the breakers that the workers knew before this one, or its configuration, began: where no client asks any
+    /// more, nobody else would probe them.
+    ///
+    /// **Cost**: one get for each bucket of the records, for configurations with own probes.
     pub(super) fn meet_probed(&self, host: &dyn Host) {
         let rules = || self.config.rules.iter().enumerate();
         if !rules().any(|(_, rule)| rule.own_probe.is_some()) {
             return;
         }
-        for entry in roster::all(host) {
-            let found = rules().find(|(_, rule)| rule.own_probe.is_some() && entry.is_of(rule));
-            if let Some((rule_idx, rule)) = found {
-                self.units.meet(host, &self.breakers, rule_idx, rule, &entry.scope);
+        self.records.each(host, |place, dossier| {
+            let is_its = |rule: &Rule| {
+                rule.own_probe.is_some()
+                    && rule.name.as_bytes() == dossier.rule
+                    && self.breakers.place(&rule.name, rule.per, &dossier.scope) == place
+            };
+            if let Some((rule_idx, rule)) = rules().find(|(_, rule)| is_its(rule)) {
+                self.units.meet(host, &self.breakers, rule_idx, rule, &dossier.scope);
             }
-        }
+        });
     }
 
     /// Sends as many probes as a breaker, which was found like this, has permits for.
@@ -78,6 +85,10 @@ impl CircuitBreaker {
         // A lost outcome is counted as degraded; a lost permit runs out.
         let _ = self.done(host, rule, &unit, stepped);
         unit.count_end(host, if is_late { Ended::Late } else { ended });
+        if ended == Ended::Failure || is_slow {
+            let has_failed = ended == Ended::Failure;
+            self.records.add(host, rule, &unit, failed(host, answer, has_failed, is_slow, took));
+        }
         if ended == Ended::Success
             && !is_late
             && let Some(breaker) = self.breakers.find(host, unit.place)
@@ -87,10 +98,24 @@ impl CircuitBreaker {
     }
 }
 
-/// Lists a breaker whose state has changed among those that are probed, or takes it out.
-pub(super) fn list(host: &dyn Host, rule: &Rule, unit: &Unit, change: &Transition) {
-    if rule.own_probe.is_some() && matches!(change.to, State::Open | State::Closed) {
-        roster::put(host, &roster::Entry::new(rule, unit.raw_scope()), change.to == State::Open);
+/// A bad probe, as operators see it.
+fn failed(
+    host: &dyn Host,
+    answer: &Answer,
+    has_failed: bool,
+    is_slow: bool,
+    took: Nanos,
+) -> Failure {
+    Failure {
+        at: host.wall(),
+        has_failed,
+        is_slow,
+        status: status(answer),
+        grpc_status: None,
+        flags: 0,
+        took,
+        route: Vec::new(),
+        reason: signals::PROBE_REASON.as_bytes().to_vec(),
     }
 }
 

@@ -47,6 +47,8 @@ impl CircuitBreaker {
         (rule, unit): (&Rule, &Rc<Unit>),
         rejected: Rejected,
     ) -> Flow {
+        x.detail(signals::NAME, "rule", &rule.name);
+        x.detail(signals::NAME, "reason", &rejected.reason);
         for fallback in &rule.fallbacks {
             match fallback {
                 Fallback::Stale if x.property(&[STALE_COPY]).is_none() => {}
@@ -73,8 +75,6 @@ impl CircuitBreaker {
                 }
             }
         }
-        x.detail(signals::NAME, "rule", &rule.name);
-        x.detail(signals::NAME, "reason", &rejected.reason);
         answer::rejection(&rule.answer, &rule.name, rejected).into_flow()
     }
 
@@ -123,6 +123,7 @@ impl CircuitBreaker {
         }
         let host = x.host();
         let backup = self.units.meet(host, &self.breakers, unit.rule_idx, rule, name.as_bytes());
+        self.records.meet(host, rule, &backup);
         if backup.place == unit.place {
             return Backup::Rejects;
         }
@@ -147,7 +148,7 @@ impl CircuitBreaker {
             self.config.rules.get(unit.rule_idx).is_some_and(|rule| rule.per == Per::Cluster);
         let went_to = || x.property(&["xds", "cluster_name"]);
         if is_per_cluster
-            && went_to().is_some_and(|cluster| *cluster == *unit.raw_scope())
+            && went_to().is_some_and(|cluster| cluster == unit.shown.text())
             && self.lost_way_logged_at.is_due(x.now())
         {
             log::warn!(
