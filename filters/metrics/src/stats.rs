@@ -155,10 +155,10 @@ impl Statistics {
                 return;
             }
         };
-        if let Some(generation) = generation {
-            if let Err(error) = self.flush_rest(host, generation, &pending) {
-                self.complain(now, error);
-            }
+        if let Some(generation) = generation
+            && let Err(error) = self.flush_rest(host, generation, &pending)
+        {
+            self.complain(now, error);
         }
         pending.clear(now);
     }
