@@ -18,14 +18,8 @@ use super::model::{Dashboard, Target, dashboards};
 /// Metrics that the panels are written for and that no filter has yet.
 ///
 /// A query that needs one of them is only held to be well formed. Once a metric is there, its line has to go.
-const COMING: [&str; 6] = [
-    "weir_metrics_flow_total",
-    "weir_metrics_upstream_time_milliseconds_bucket",
-    "weir_metrics_overhead_milliseconds_bucket",
-    "weir_metrics_requests_in_flight",
-    "weir_metrics_failures_total",
-    "weir_circuit_breaker_fallbacks_total",
-];
+const COMING: [&str; 2] =
+    ["weir_metrics_requests_in_flight", "weir_circuit_breaker_fallbacks_total"];
 
 /// A label that a legend may name though not every configuration has it.
 const OPTIONAL_LABEL: &str = "plan";
