@@ -87,13 +87,13 @@ impl Records {
             route: text(Attribute::RouteName).map(|name| name.to_vec()).unwrap_or_default(),
             reason: text(Attribute::ResponseDetails).map(|why| why.to_vec()).unwrap_or_default(),
         };
-        self.add(x.host(), rule, unit, failure);
+        self.add(x.host(), rule, unit, &failure);
     }
 
     /// Takes note of a failure.
     ///
     /// **Cost**: one get and one set of the dossiers' table.
-    pub fn add(&self, host: &dyn Host, rule: &Rule, unit: &Unit, failure: Failure) {
+    pub fn add(&self, host: &dyn Host, rule: &Rule, unit: &Unit, failure: &Failure) {
         self.write(host, rule, unit, |mut dossier, _is_new| {
             dossier.add(failure.clone());
             Some(dossier)

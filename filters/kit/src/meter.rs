@@ -25,13 +25,13 @@ pub const LABELS: [&str; 21] = [
     "grpc_status",
     "consumer",
     "family",
-    "kind",
     "breaker",
     "from",
     "to",
     "reason",
     "result",
     "filter",
+    "kind",
 ];
 
 /// The regular expression that lifts a label out of a metric's name, for `stats_config.stats_tags`.

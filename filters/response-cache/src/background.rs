@@ -11,7 +11,7 @@
 //!
 //! The edge: a call that fails changes nothing, what is stored stays as it is. Beyond `max_concurrent` calls of one
 //! worker none is started. A call whose end is never heard of, because what had started it is gone, ends by itself
-//! [a while](PATIENCE) after its timeout.
+//! a while after its timeout.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -87,7 +87,8 @@ impl CircuitBreaker {
         unit.count_end(host, if is_late { Ended::Late } else { ended });
         if ended == Ended::Failure || is_slow {
             let has_failed = ended == Ended::Failure;
-            self.records.add(host, rule, &unit, failed(host, answer, has_failed, is_slow, took));
+            let failure = failed(host, answer, has_failed, is_slow, took);
+            self.records.add(host, rule, &unit, &failure);
         }
         if ended == Ended::Success
             && !is_late

@@ -221,10 +221,10 @@ pub(super) fn answer(host: &dyn Host, method: &[u8], query: &[u8]) -> Result<Rep
         }
     }
     let tags: Vec<Value> = parts.iter().map(|part| json!({ "name": part.filter })).collect();
-    Ok(ok(&document(paths, &tags)))
+    Ok(ok(&document(&paths, &tags)))
 }
 
-fn document(paths: Map<String, Value>, tags: &[Value]) -> Value {
+fn document(paths: &Map<String, Value>, tags: &[Value]) -> Value {
     let problem = |description: &str| {
         json!({ "description": description, "content": { "application/problem+json": {
             "schema": { "$ref": "#/components/schemas/Problem" },
