@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod abuse;
+mod breaker_policies;
 mod cache_policies;
 mod circuit_breaker;
 mod configuration;

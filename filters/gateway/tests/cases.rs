@@ -294,6 +294,8 @@ fn what_is_in_force_is_told_filter_by_filter() {
         filters,
         [
             "metrics",
+            "metrics",
+            "metrics",
             "rate-limit",
             "response-cache",
             "response-cache",
@@ -302,7 +304,7 @@ fn what_is_in_force_is_told_filter_by_filter() {
         ]
     );
     assert_eq!(
-        lines[1],
+        lines[3],
         "rate-limit: rule few, for every request: 3 per 1h, up to 65536 keys; by address (IPv6 by /64), else one key for all"
     );
 }
