@@ -319,7 +319,8 @@ fn the_list_says_how_requests_failed() {
     let failure = failed.expect("the failure is kept");
     assert_eq!((&failure["flags"], &failure["reason"]), (&json!("UT"), &json!("response_timeout")));
     let took = failure["duration_seconds"].as_f64().unwrap();
-    assert!((1.0..10.0).contains(&took), "{failure}");
+    // The route's timeout is a second, and Envoy's timers round.
+    assert!((0.9..10.0).contains(&took), "{failure}");
 }
 
 /// Has clients stop, also when the test has failed.
