@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use kit::config::Fields;
 use kit::operations::Access;
 
+use crate::console;
 use crate::facts::Wanted;
 use crate::health;
 use crate::stats::settings as stats;
@@ -48,6 +49,8 @@ pub struct Config {
     pub operations: Access,
     /// How health is told, if it is.
     pub health: Option<health::settings::Settings>,
+    /// What the console shows, if there is one.
+    pub console: Option<console::settings::Settings>,
 }
 
 /// How finely statuses are told apart.
@@ -85,6 +88,9 @@ impl Config {
             health: fields.optional_object("health", |fields| {
                 health::settings::Settings::read(fields, &operations)
             }),
+            console: fields.optional_object("console", |fields| {
+                console::settings::Settings::read(fields, &operations)
+            }),
             operations,
             max_series: fields
                 .optional_integer("max_series", MAX_SERIES)
@@ -112,6 +118,7 @@ impl Default for Config {
             errors: stats::Errors::default(),
             operations: Access::default(),
             health: None,
+            console: None,
         }
     }
 }
@@ -122,11 +129,13 @@ impl Config {
         let kept = self.statistics.enabled.then(|| self.errors.to_string());
         let operations = self.operations.is_on().then(|| self.operations.describe());
         let health = self.health.as_ref().map(ToString::to_string);
+        let console = self.console.as_ref().map(ToString::to_string);
         [self.to_string(), self.statistics.to_string()]
             .into_iter()
             .chain(kept)
             .chain(operations)
             .chain(health)
+            .chain(console)
             .collect()
     }
 }

@@ -8,6 +8,7 @@ use kit::exchange::{Answer, CallId};
 use kit::{Exchange, Filter, Flow, Host, Nanos};
 
 use crate::config::Config;
+use crate::console::Console;
 use crate::decisions::Decisions;
 use crate::facts::Facts;
 use crate::health::Health;
@@ -25,6 +26,7 @@ pub struct Metrics {
     decisions: Decisions,
     statistics: Statistics,
     health: Option<Health>,
+    console: Option<Console>,
 }
 
 impl Filter for Metrics {
@@ -47,12 +49,14 @@ impl Filter for Metrics {
 
     fn new(config: Config, host: &dyn Host) -> Self {
         let health = config.health.clone().map(|settings| Health::open(host, settings));
-        operations::publish(host, &config.operations, health.as_ref());
+        let console = config.console.clone().map(Console::new);
+        operations::publish(host, &config.operations, health.as_ref(), console.as_ref());
         Self {
             table: RefCell::new(Table::new(&config, host)),
             decisions: Decisions::new(),
             statistics: Statistics::open(host, config.statistics, config.errors),
             health,
+            console,
             config,
         }
     }
@@ -66,7 +70,12 @@ impl Filter for Metrics {
         if !access.is_on() && self.health.is_none() {
             return Flow::Continue;
         }
-        let desk = Desk { access, statistics: &self.statistics, health: self.health.as_ref() };
+        let desk = Desk {
+            access,
+            statistics: &self.statistics,
+            health: self.health.as_ref(),
+            console: self.console.as_ref(),
+        };
         let Some(answer) = desk.answer(x, end) else { return Flow::Continue };
         for line in &answer.audit {
             log::info!("{line}");

@@ -32,6 +32,7 @@
 //! [`filter`] speaks to the host.
 
 pub mod config;
+pub mod console;
 pub mod decisions;
 pub mod facts;
 pub mod filter;

@@ -8,6 +8,8 @@
 //! | `GET /errors?limit=` | the latest failures |
 //! | `POST /reset` | forgets what was counted |
 //! | `GET /health/live`, `/health/ready`, `/health/status`, `/health/detailed` | health, if it is configured |
+//! | `GET /console` | the page for people, if it is configured; without a token too, for it holds no data |
+//! | `GET /console/settings` | where the page finds the endpoints of the other filters |
 //!
 //! Health may have a path of its own, and its first two may be open to all: load balancers have no token.
 //! Who asks without a proof learns nothing but the word.
@@ -18,6 +20,9 @@
 //!
 //! A reset is a `POST`, as operators expect of one, and a browser may be made to send it from another site: what comes
 //! from a page of another site is refused.
+//!
+//! The endpoints of the filters behind this one may stand below the same prefix. The console's configuration names
+//! them, and what is for them passes.
 
 mod health;
 mod render;
@@ -25,10 +30,11 @@ mod render;
 use kit::net::client_address;
 use kit::operations::openapi::{self, Operation};
 use kit::operations::parameters::{one, only};
-use kit::operations::{self, Access, Answer, Asked, Refusal, granted, json};
+use kit::operations::{self, Access, Answer, Asked, Denial, Refusal, granted, json};
 use kit::target;
 use kit::{Exchange, Host, Reply};
 
+use crate::console::{self, Console};
 use crate::health::Health;
 use crate::signals;
 use crate::stats::Statistics;
@@ -42,7 +48,13 @@ pub struct Desk<'a> {
     pub statistics: &'a Statistics,
     /// Health, if it is configured.
     pub health: Option<&'a Health>,
+    /// The console, if it is configured.
+    pub console: Option<&'a Console>,
 }
+
+/// What the paths of this filter's own endpoints begin with.
+pub const OWN: [&str; 7] =
+    ["/stats", "/performance", "/errors", "/reset", "/health", "/console", "/openapi.json"];
 
 /// What there is below the prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +65,8 @@ enum Resource {
     Errors,
     Reset,
     Health(Probe),
+    Console,
+    Settings,
 }
 
 /// What is asked about health.
@@ -89,9 +103,13 @@ impl Resource {
     const fn allows(self) -> &'static str {
         match self {
             Self::Reset => "POST",
-            Self::Index | Self::Stats | Self::Performance | Self::Errors | Self::Health(_) => {
-                "GET, HEAD"
-            }
+            Self::Index
+            | Self::Stats
+            | Self::Performance
+            | Self::Errors
+            | Self::Health(_)
+            | Self::Console
+            | Self::Settings => "GET, HEAD",
         }
     }
 
@@ -116,7 +134,24 @@ impl Desk<'_> {
         if let Some(answer) = self.health.and_then(|health| self.probe(health, x)) {
             return Some(answer);
         }
+        if let Some(console) = self.console {
+            let endpoint = self.access.endpoint(x)?;
+            if console.settings.is_of_others(&[self.access.prefix()?, &endpoint].concat()) {
+                return None;
+            }
+            if let Some(answer) = self.page(console, &endpoint, x) {
+                return Some(answer);
+            }
+        }
         operations::answer(self.access, x, |asked, audit| self.granted(x, asked, end, audit))
+    }
+
+    /// The console's page for whoever has no token: it holds no data. A wrong address does not get it.
+    fn page(&self, console: &Console, endpoint: &str, x: &dyn Exchange) -> Option<Answer> {
+        let is_asked = self.resource(endpoint) == Some(Resource::Console)
+            && x.request().get(":method") == Some(b"GET")
+            && self.access.denial(x) == Some(Denial::Token);
+        is_asked.then(|| granted(|_| Ok(console.page(true))))
     }
 
     /// What has no proof or a path of its own: health.
@@ -163,7 +198,7 @@ impl Desk<'_> {
         match resource {
             Resource::Index => {
                 only(query, &[])?;
-                Ok(index(prefix, self.health))
+                Ok(index(prefix, self.health, self.console))
             }
             Resource::Stats => {
                 let n_routes = number(query, "routes", DEFAULT_ROUTES)?;
@@ -191,6 +226,14 @@ impl Desk<'_> {
                 let health = self.health.ok_or_else(|| self.nothing_at(endpoint))?;
                 Ok(self.health(health, probe, x, true))
             }
+            Resource::Console | Resource::Settings => {
+                only(query, &[])?;
+                let console = self.console.ok_or_else(|| self.nothing_at(endpoint))?;
+                if resource == Resource::Console {
+                    return Ok(console.page(false));
+                }
+                Ok(console.told(health_path(Some(prefix), self.health)))
+            }
         }
     }
 
@@ -202,6 +245,8 @@ impl Desk<'_> {
             "/performance" => Some(Resource::Performance),
             "/errors" => Some(Resource::Errors),
             "/reset" => Some(Resource::Reset),
+            "/console" | "/console/" => self.console.map(|_| Resource::Console),
+            "/console/settings" => self.console.map(|_| Resource::Settings),
             _ => {
                 let rest = endpoint.strip_prefix("/health")?;
                 let is_here = self.health.is_some_and(|health| health.settings.path.is_none());
@@ -214,8 +259,9 @@ impl Desk<'_> {
         let is_here = self.health.is_some_and(|health| health.settings.path.is_none());
         let own = render::OPERATIONS.iter().map(|one| one.path.to_owned());
         let health = health::OPERATIONS.iter().filter(|_| is_here);
-        let paths: Vec<String> =
-            own.chain(health.map(|one| format!("/health{}", one.path))).collect();
+        let console = self.console.map(|_| "/console".to_owned());
+        let health = health.map(|one| format!("/health{}", one.path));
+        let paths: Vec<String> = own.chain(health).chain(console).collect();
         Refusal::nothing_at(endpoint, &paths.iter().map(String::as_str).collect::<Vec<&str>>())
     }
 
@@ -259,20 +305,32 @@ impl Desk<'_> {
 }
 
 /// Leaves what can be asked for where the OpenAPI document is made of it.
-pub fn publish(host: &dyn Host, access: &Access, health: Option<&Health>) {
+pub fn publish(
+    host: &dyn Host,
+    access: &Access,
+    health: Option<&Health>,
+    console: Option<&Console>,
+) {
     let prefix = access.prefix();
     let below_health = health_path(prefix, health);
-    let own = prefix.map(|prefix| (prefix, render::OPERATIONS.as_slice()));
-    let health = below_health.as_deref().map(|path| (path, health::OPERATIONS.as_slice()));
-    let lists: Vec<(&str, &[Operation])> = own.into_iter().chain(health).collect();
-    openapi::publish(host, signals::NAME, &lists);
+    openapi::publish(host, signals::NAME, &lists(prefix, below_health.as_deref(), console));
 }
 
-fn index(prefix: &str, health: Option<&Health>) -> Reply {
+fn index(prefix: &str, health: Option<&Health>, console: Option<&Console>) -> Reply {
     let below_health = health_path(Some(prefix), health);
-    let health = below_health.as_deref().map(|path| (path, health::OPERATIONS.as_slice()));
-    let own = (prefix, render::OPERATIONS.as_slice());
-    json::index(prefix, &[own].into_iter().chain(health).collect::<Vec<(&str, &[Operation])>>())
+    json::index(prefix, &lists(Some(prefix), below_health.as_deref(), console))
+}
+
+/// What can be asked for, by what it stands below.
+fn lists<'a>(
+    prefix: Option<&'a str>,
+    below_health: Option<&'a str>,
+    console: Option<&Console>,
+) -> Vec<(&'a str, &'static [Operation])> {
+    let own = prefix.map(|prefix| (prefix, render::OPERATIONS.as_slice()));
+    let health = below_health.map(|path| (path, health::OPERATIONS.as_slice()));
+    let console = prefix.zip(console).map(|(prefix, _)| (prefix, console::OPERATIONS.as_slice()));
+    [own, health, console].into_iter().flatten().collect()
 }
 
 /// Where health is told, if it is.

@@ -66,8 +66,7 @@ pub(super) fn stats(snapshot: &Snapshot, n_routes: usize) -> Reply {
     put(&mut object, "operations", json!(book.operations));
     let methods = Method::ALL.into_iter().zip(book.methods);
     put(&mut object, "by_method", counts(methods.map(|(method, n)| (method.as_str(), n))));
-    let classes = Class::ALL.into_iter().map(|class| (class.as_str(), total.of_class(class)));
-    put(&mut object, "by_class", counts(classes));
+    put(&mut object, "by_class", classes(&total));
     let statuses = book.statuses.iter().map(|(status, n)| (status.to_string(), *n));
     put(&mut object, "by_status", counts(statuses));
     tally(&mut object, &total);
@@ -108,6 +107,7 @@ pub(super) fn performance(
         put(&mut window, "span_seconds", seconds(Nanos(span)));
         put(&mut window, "requests", json!(sum.requests()));
         put(&mut window, "requests_per_second", per_second(sum.requests(), Nanos(span)));
+        put(&mut window, "by_class", classes(&sum));
         tally(&mut window, &sum);
         Value::Object(window)
     });
@@ -117,6 +117,7 @@ pub(super) fn performance(
     let span = now.saturating_sub(book.reset_at);
     put(&mut since_reset, "requests", json!(total.requests()));
     put(&mut since_reset, "requests_per_second", per_second(total.requests(), span));
+    put(&mut since_reset, "by_class", classes(&total));
     tally(&mut since_reset, &total);
     put(&mut object, "since_reset", Value::Object(since_reset));
     let mut slowest: Vec<&(Vec<u8>, Tally)> =
@@ -203,6 +204,10 @@ fn latency(latency: &Latency) -> Value {
         put(&mut object, name, duration.map_or(Value::Null, seconds));
     }
     Value::Object(object)
+}
+
+fn classes(tally: &Tally) -> Value {
+    counts(Class::ALL.into_iter().map(|class| (class.as_str(), tally.of_class(class))))
 }
 
 /// Counts that are not zero, by name.
