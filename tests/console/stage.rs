@@ -35,7 +35,7 @@ pub(super) fn configuration() -> Value {
             "operations": operations("/weir/limits"),
             "exempt": [{"path": {"prefix": "/weir"}}],
             "rules": [{
-                "name": "few", "match": {"path": {"prefix": "/few"}}, "key": [{"header": "x-user"}],
+                "name": "few", "match": {"path": {"prefix": "/few"}}, "key": ["header:x-user"],
                 "show_keys": true, "limits": [{"quota": 2, "window": "1h"}],
             }],
         },
