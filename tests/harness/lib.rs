@@ -8,7 +8,6 @@
 )]
 
 pub mod admin;
-pub mod browser;
 pub mod client;
 pub mod filters;
 pub mod gateway;
