@@ -51,10 +51,10 @@ impl Console {
     }
 
     /// What the page needs to know; `health` is the path that health is told below, if it is.
-    pub fn told(&self, health: Option<String>) -> Reply {
+    pub fn told(&self, health: Option<&str>) -> Reply {
         let mut object = Map::new();
         let version = ("version", env!("CARGO_PKG_VERSION"));
-        let health = health.as_deref().map(|path| ("health", path));
+        let health = health.map(|path| ("health", path));
         for (name, text) in [version].into_iter().chain(health).chain(self.settings.named()) {
             put_some(&mut object, name, Some(text));
         }

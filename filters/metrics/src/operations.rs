@@ -232,7 +232,7 @@ impl Desk<'_> {
                 if resource == Resource::Console {
                     return Ok(console.page(false));
                 }
-                Ok(console.told(health_path(Some(prefix), self.health)))
+                Ok(console.told(health_path(Some(prefix), self.health).as_deref()))
             }
         }
     }
