@@ -80,7 +80,7 @@ fn filters_never_name_each_other_and_kit_names_nobody() {
             for other in filters.iter().filter(|other| *other != own && *other != "kit") {
                 let crates = [format!("weir-{other}"), format!("weir_{}", other.replace('-', "_"))];
                 for (number, line) in lines(file) {
-                    if crates.iter().any(|name| line.contains(name.as_str())) {
+                    if crates.iter().any(|name| has_word(line, name)) {
                         broken.push(format!("{}:{number}: names {other}", file.path));
                     }
                 }
@@ -88,6 +88,12 @@ fn filters_never_name_each_other_and_kit_names_nobody() {
         }
     }
     assert_none("a filter must not know another one; what two need belongs in kit", &broken);
+}
+
+/// Whether a line has this name as a whole: `weir_rate_limited` is another word than `weir_rate_limit`.
+fn has_word(line: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    line.match_indices(name).any(|(at, _)| !line[at + name.len()..].starts_with(is_part))
 }
 
 #[test]

@@ -203,13 +203,13 @@ fn refreshes_in_the_background_cost_nobodys_quota_and_end() {
     }
 }
 
-/// Puts these limits in the place of every rule's.
+/// Puts these limits in the place of every rule's; what the console calls so is a path.
 fn raise(value: &mut Value, limits: &Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| raise(item, limits)),
         Value::Object(fields) => {
             for (name, field) in fields {
-                if name == "limits" {
+                if name == "limits" && !field.is_string() {
                     *field = limits.clone();
                 } else {
                     raise(field, limits);

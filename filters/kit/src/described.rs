@@ -23,6 +23,8 @@
 //!
 //! Deliberately not done here: bodies, responses and waiting. A body is empty, a response has no headers.
 
+mod parameters;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
@@ -33,31 +35,9 @@ use crate::config::{closest, quoted};
 use crate::exchange::{Attribute, Exchange, Host, Map, Waker};
 use crate::headers::Headers;
 use crate::operations::Access;
-use crate::operations::openapi::{Parameter, Schema};
 use crate::place::{self, NameError, Place};
 use crate::target::{self, Url};
-
-/// What describes a request, as the operations that take it say so.
-pub const PARAMETERS: &[Parameter] = &[
-    Parameter { name: "method", schema: Schema::Text, says: "the method; GET if absent" },
-    Parameter {
-        name: "path",
-        schema: Schema::Text,
-        says: "the path with its own query; / if absent",
-    },
-    Parameter { name: "host", schema: Schema::Text, says: "the host; the operator's if absent" },
-    Parameter { name: "url", schema: Schema::Text, says: "scheme, host and path at once" },
-    Parameter { name: "address", schema: Schema::Text, says: "the client's address" },
-    Parameter {
-        name: "route",
-        schema: Schema::Text,
-        says: "the route's name in Envoy's configuration",
-    },
-    Parameter { name: "virtual_host", schema: Schema::Text, says: "the virtual host's name" },
-    Parameter { name: "cluster", schema: Schema::Text, says: "the cluster's name" },
-    Parameter { name: "claim.NAME", schema: Schema::Text, says: "a claim of a verified token" },
-    Parameter { name: "header.NAME", schema: Schema::Texts, says: "values of this request header" },
-];
+pub use parameters::PARAMETERS;
 
 /// A described request.
 ///

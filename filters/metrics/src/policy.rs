@@ -105,7 +105,7 @@ pub fn judge(
 /// Words that are added later are [`Outcome::Local`] until they are told here, so that the sum stays whole.
 fn own_outcome(details: &[u8]) -> Outcome {
     match details {
-        limited if limited.starts_with(b"weir_rate_limit") => Outcome::Limited,
+        limited if limited.starts_with(b"weir_rate_") => Outcome::Limited,
         refused if refused.starts_with(b"weir_circuit") => Outcome::Refused,
         stale if stale.starts_with(b"weir_cache_stale") => Outcome::Stale,
         b"weir_cache_hit"

@@ -13,6 +13,7 @@ pub mod flights;
 pub mod index;
 pub mod listing;
 pub mod local;
+mod opened;
 pub mod purges;
 pub mod stored;
 
@@ -31,6 +32,7 @@ use crate::signals::Refusal;
 use crate::store::index::{Bucket, Changed, Limits, WAYS, Way, ways_of};
 use crate::store::local::Local;
 use crate::store::stored::Stored;
+pub use opened::Opened;
 
 /// How many sets of field names a worker remembers by their tag; others are read from a slot when needed.
 const MAX_KNOWN_NAMES: usize = 64;
@@ -393,13 +395,4 @@ enum Keep {
     Yes,
     /// It was only looked at.
     No,
-}
-
-/// In what state a store was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opened {
-    /// With what it held before.
-    AsItWas,
-    /// Empty: new, or of another size before.
-    Empty,
 }
