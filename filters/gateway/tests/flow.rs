@@ -58,7 +58,7 @@ fn every_word_of_a_filter_is_counted() {
         x.note(filter, word);
         let name = format!("weir_metrics_decisions_total;filter={filter};decision={word}");
         assert_eq!(host.metric(&name), None, "{name}");
-        metrics.on_log(&mut (), &x);
+        metrics.on_log(&mut Default::default(), &x);
         assert_eq!(host.metric(&name), Some(1), "{name}");
     }
 }

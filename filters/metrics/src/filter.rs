@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use kit::callbacks::{Callback, Callbacks};
 use kit::config::Fields;
-use kit::exchange::{Answer, CallId};
+use kit::exchange::{Answer, Attribute, CallId};
 use kit::{Exchange, Filter, Flow, Host, Nanos};
 
 use crate::config::Config;
@@ -12,7 +12,9 @@ use crate::console::Console;
 use crate::decisions::Decisions;
 use crate::facts::Facts;
 use crate::health::Health;
+use crate::in_flight::{InFlight, UnderWay};
 use crate::operations::{self, Desk};
+use crate::policy;
 use crate::series::Table;
 use crate::signals;
 use crate::stats::failures::Failure;
@@ -24,9 +26,17 @@ pub struct Metrics {
     config: Config,
     table: RefCell<Table>,
     decisions: Decisions,
+    in_flight: InFlight,
     statistics: Statistics,
     health: Option<Health>,
     console: Option<Console>,
+}
+
+/// What metrics remember of an exchange.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// Since the request's headers came.
+    under_way: Option<UnderWay>,
 }
 
 impl Filter for Metrics {
@@ -41,7 +51,7 @@ impl Filter for Metrics {
     const TICK: Option<Nanos> = Some(stats::TICK);
 
     type Config = Config;
-    type Stream = ();
+    type Stream = Stream;
 
     fn read(fields: &mut Fields<'_>) -> Config {
         Config::read(fields)
@@ -54,6 +64,7 @@ impl Filter for Metrics {
         Self {
             table: RefCell::new(Table::new(&config, host)),
             decisions: Decisions::new(),
+            in_flight: InFlight::open(host, config.max_series),
             statistics: Statistics::open(host, config.statistics, config.errors),
             health,
             console,
@@ -65,26 +76,21 @@ impl Filter for Metrics {
         self.config.describe()
     }
 
-    fn on_request_headers(&self, _stream: &mut (), x: &dyn Exchange, end: bool) -> Flow {
-        let access = &self.config.operations;
-        if !access.is_on() && self.health.is_none() {
-            return Flow::Continue;
+    fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
+        if let Some(answer) = self.desk().and_then(|desk| desk.answer(x, end)) {
+            for line in &answer.audit {
+                log::info!("{line}");
+            }
+            x.note(Self::NAME, answer.word);
+            return answer.reply.into_flow();
         }
-        let desk = Desk {
-            access,
-            statistics: &self.statistics,
-            health: self.health.as_ref(),
-            console: self.console.as_ref(),
-        };
-        let Some(answer) = desk.answer(x, end) else { return Flow::Continue };
-        for line in &answer.audit {
-            log::info!("{line}");
-        }
-        x.note(Self::NAME, answer.word);
-        answer.reply.into_flow()
+        let route = x.attribute(Attribute::RouteName);
+        stream.under_way = Some(self.in_flight.begin(policy::route_name(route.as_deref())));
+        Flow::Continue
     }
 
-    fn on_log(&self, _stream: &mut (), x: &dyn Exchange) {
+    fn on_log(&self, stream: &mut Stream, x: &dyn Exchange) {
+        stream.under_way = None;
         let facts = Facts::gather(x, self.config.wanted());
         self.table.borrow_mut().count(x.host(), &facts);
         // In a module of its own there is nobody else to note anything.
@@ -102,6 +108,7 @@ impl Filter for Metrics {
     }
 
     fn on_tick(&self, host: &dyn Host) {
+        self.in_flight.tick(host);
         self.statistics.tick(host);
         if let Some(health) = &self.health {
             health.tick(host);
@@ -109,6 +116,21 @@ impl Filter for Metrics {
     }
 
     fn on_retire(&self, host: &dyn Host) {
+        self.in_flight.tell(host);
         self.statistics.flush(host);
+    }
+}
+
+impl Metrics {
+    /// Who answers operators, if somebody does.
+    fn desk(&self) -> Option<Desk<'_>> {
+        let access = &self.config.operations;
+        (access.is_on() || self.health.is_some()).then_some(Desk {
+            access,
+            statistics: &self.statistics,
+            in_flight: &self.in_flight,
+            health: self.health.as_ref(),
+            console: self.console.as_ref(),
+        })
     }
 }

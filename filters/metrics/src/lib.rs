@@ -28,7 +28,8 @@
 //!
 //! [`labels`] are the closed sets, [`policy`] says which of them an exchange gets, both pure;
 //! [`facts`] is what is known of an exchange when it is over, gathered once for all that count it;
-//! [`series`] keeps the metrics of each place and label set, [`decisions`] those of the other filters' words;
+//! [`series`] keeps the metrics of each place and label set, [`decisions`] those of the other filters' words,
+//! [`in_flight`] what is under way;
 //! [`filter`] speaks to the host.
 
 pub mod config;
@@ -39,6 +40,7 @@ pub mod filter;
 pub mod flags;
 pub mod grpc;
 pub mod health;
+pub mod in_flight;
 pub mod labels;
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;

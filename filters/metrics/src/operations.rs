@@ -36,6 +36,7 @@ use kit::{Exchange, Host, Reply};
 
 use crate::console::{self, Console};
 use crate::health::Health;
+use crate::in_flight::InFlight;
 use crate::signals;
 use crate::stats::Statistics;
 
@@ -46,6 +47,8 @@ pub struct Desk<'a> {
     pub access: &'a Access,
     /// What was counted.
     pub statistics: &'a Statistics,
+    /// What is under way.
+    pub in_flight: &'a InFlight,
     /// Health, if it is configured.
     pub health: Option<&'a Health>,
     /// The console, if it is configured.
@@ -202,7 +205,8 @@ impl Desk<'_> {
             }
             Resource::Stats => {
                 let n_routes = number(query, "routes", DEFAULT_ROUTES)?;
-                Ok(render::stats(&self.statistics.snapshot(host), n_routes))
+                let in_flight = self.in_flight.total(host);
+                Ok(render::stats(&self.statistics.snapshot(host), in_flight, n_routes))
             }
             Resource::Performance => {
                 let n_routes = number(query, "routes", DEFAULT_ROUTES)?;

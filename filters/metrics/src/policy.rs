@@ -47,13 +47,19 @@ impl Labels {
 
 /// The value of the label `route`, before it is made fit for a metric's name.
 pub fn route(facts: &Facts) -> &[u8] {
-    match facts.route.as_deref() {
-        Some(name) if !name.is_empty() => name,
-        _ if facts.why() == b"route_not_found" || facts.method == Method::None => {
-            NO_ROUTE.as_bytes()
-        }
-        _ => UNNAMED_ROUTE.as_bytes(),
+    if facts.why() == b"route_not_found" || facts.method == Method::None {
+        return facts
+            .route
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .unwrap_or(NO_ROUTE.as_bytes());
     }
+    route_name(facts.route.as_deref())
+}
+
+/// The value of the label `route` of a request that is under way: that it has no route is known at its end only.
+pub fn route_name(route: Option<&[u8]>) -> &[u8] {
+    route.filter(|name| !name.is_empty()).unwrap_or(UNNAMED_ROUTE.as_bytes())
 }
 
 /// The value of the label `cluster`, before it is made fit for a metric's name.

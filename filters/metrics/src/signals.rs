@@ -21,6 +21,8 @@ pub const FLOW: &str = "weir_metrics_flow_total";
 pub const FAILURES: &str = "weir_metrics_failures_total";
 /// Counter per place and status: gRPC calls that ended.
 pub const GRPC: &str = "weir_metrics_grpc_requests_total";
+/// Gauge per route: exchanges under way.
+pub const IN_FLIGHT: &str = "weir_metrics_requests_in_flight";
 /// Counter per filter and word: what the other filters of the gateway decided.
 pub const DECISIONS: &str = "weir_metrics_decisions_total";
 /// Counter per family: exchanges that were counted under [`OTHER`], since the family's series ran out.
@@ -28,6 +30,9 @@ pub const OVERFLOW: &str = "weir_metrics_series_overflow_total";
 
 /// The labels of [`DECISIONS`].
 pub const DECISION_LABELS: &[&str] = &["filter", "decision"];
+
+/// The label of [`IN_FLIGHT`].
+pub const IN_FLIGHT_LABELS: &[&str] = &["route"];
 
 /// The labels of [`FAILURES`], without and with clusters told apart.
 pub const FAILURE_LABELS: [&[&str]; 2] = [&["route", "flag"], &["route", "cluster", "flag"]];

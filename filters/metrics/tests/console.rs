@@ -36,7 +36,7 @@ fn ask(configuration: &Value, method: &str, path: &str, token: Option<&str>) -> 
     headers.extend(token.map(|token| ("x-weir-token", token)));
     let x = FakeExchange::new(&host, &headers)
         .with_attribute(Attribute::SourceAddress, b"192.0.2.1:4711");
-    match worker(&host, configuration).on_request_headers(&mut (), &x, true) {
+    match worker(&host, configuration).on_request_headers(&mut Default::default(), &x, true) {
         Flow::Reply(reply) => Some(*reply),
         Flow::Continue => None,
         Flow::Pause => panic!("nothing is waited for"),

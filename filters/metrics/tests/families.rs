@@ -47,7 +47,7 @@ fn every_outcome_is_counted_at_its_route() {
         (0, "downstream_remote_disconnect"),
     ];
     for (status, details) in ends {
-        worker.on_log(&mut (), &ended(&host, "users", status, details));
+        worker.on_log(&mut Default::default(), &ended(&host, "users", status, details));
     }
     for outcome in Outcome::ALL {
         let name = format!("weir_metrics_flow_total;route=users;outcome={}", outcome.as_str());
@@ -59,8 +59,8 @@ fn every_outcome_is_counted_at_its_route() {
 fn an_upstreams_time_is_told_from_what_the_gateway_adds() {
     let host = FakeHost::default();
     let worker = worker(&host, r#"{"upstream_time": true}"#);
-    worker.on_log(&mut (), &ended(&host, "users", 200, "via_upstream"));
-    worker.on_log(&mut (), &ended(&host, "users", 200, "weir_cache_hit"));
+    worker.on_log(&mut Default::default(), &ended(&host, "users", 200, "via_upstream"));
+    worker.on_log(&mut Default::default(), &ended(&host, "users", 200, "weir_cache_hit"));
     for family in ["upstream_time", "overhead"] {
         let name = format!("weir_metrics_{family}_milliseconds;route=users");
         assert_eq!(host.metric(&name), Some(1), "{name}");
@@ -71,11 +71,11 @@ fn an_upstreams_time_is_told_from_what_the_gateway_adds() {
 fn a_place_is_a_route_and_a_cluster_where_clusters_are_told_apart() {
     let host = FakeHost::default();
     let worker = worker(&host, r#"{"cluster": true, "grpc": true, "upstream_time": true}"#);
-    worker.on_log(&mut (), &ended(&host, "users", 200, "via_upstream"));
+    worker.on_log(&mut Default::default(), &ended(&host, "users", 200, "via_upstream"));
     let failed = ended(&host, "users", 503, "no_healthy_upstream");
     failed.set_attribute(Attribute::ResponseFlags, &2_u64.to_le_bytes());
     failed.set_attribute(Attribute::Cluster, b"");
-    worker.on_log(&mut (), &failed);
+    worker.on_log(&mut Default::default(), &failed);
     for name in [
         "requests_total;route=users;cluster=backend;method=GET;class=2xx;from=upstream",
         "requests_total;route=users;cluster=_none;method=GET;class=5xx;from=envoy",
@@ -105,7 +105,7 @@ fn an_exchange_with_two_flags_counts_for_both() {
     let worker = worker(&host, "{}");
     let failed = ended(&host, "users", 503, "upstream_reset_before_response_started{x}");
     failed.set_attribute(Attribute::ResponseFlags, &0x8020_u64.to_le_bytes());
-    worker.on_log(&mut (), &failed);
+    worker.on_log(&mut Default::default(), &failed);
     for flag in ["UF", "URX"] {
         let name = format!("weir_metrics_failures_total;route=users;flag={flag}");
         assert_eq!(host.metric(&name), Some(1), "{name}");
@@ -137,7 +137,7 @@ fn only_grpc_has_a_grpc_status_whatever_envoy_derives() {
     let count = |x: &FakeExchange| {
         x.set_attribute(Attribute::RouteName, b"users");
         x.set_attribute(Attribute::GrpcStatus, &12_u64.to_le_bytes());
-        worker.on_log(&mut (), x);
+        worker.on_log(&mut Default::default(), x);
     };
     for content_type in ["application/grpc", "application/grpc+proto"] {
         let x = FakeExchange::get(&host, "/", &[("content-type", content_type)]);
@@ -161,7 +161,7 @@ fn rare_families_are_bounded_and_say_what_they_folded() {
         let failed = ended(&host, &format!("r{}", n % 2), 503, "another");
         failed.set_attribute(Attribute::ResponseFlags, &(1_u64 << (n % 20)).to_le_bytes());
         failed.set_attribute(Attribute::GrpcStatus, &(n % 20).to_le_bytes());
-        worker.on_log(&mut (), &failed);
+        worker.on_log(&mut Default::default(), &failed);
     }
     for family in ["failures", "grpc_requests"] {
         let prefix = format!("weir_metrics_{family}_total;");

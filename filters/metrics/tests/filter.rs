@@ -34,7 +34,7 @@ fn an_exchange_is_counted_once_in_every_family() {
     let host = FakeHost::default();
     let worker = worker(&host, r#"{"bytes": true}"#);
     for _ in 0..3 {
-        worker.on_log(&mut (), &ended(&host, "users", 200, "via_upstream"));
+        worker.on_log(&mut Default::default(), &ended(&host, "users", 200, "via_upstream"));
     }
     let value = |family: &str| host.metric(&format!("weir_metrics_{family}{ONE}"));
     assert_eq!(value("requests_total"), Some(3));
@@ -47,7 +47,8 @@ fn an_exchange_is_counted_once_in_every_family() {
 #[test]
 fn bytes_are_counted_only_if_asked_for() {
     let host = FakeHost::default();
-    worker(&host, "{}").on_log(&mut (), &ended(&host, "users", 200, "via_upstream"));
+    worker(&host, "{}")
+        .on_log(&mut Default::default(), &ended(&host, "users", 200, "via_upstream"));
     assert_eq!(
         host.metric_names(),
         [
@@ -65,7 +66,7 @@ fn codes_are_told_apart_if_asked_for() {
     let host = FakeHost::default();
     let worker = worker(&host, r#"{"status": "code"}"#);
     for status in [500, 503, 503, 0] {
-        worker.on_log(&mut (), &ended(&host, "users", status, "via_upstream"));
+        worker.on_log(&mut Default::default(), &ended(&host, "users", status, "via_upstream"));
     }
     let value = |class: &str, from: &str, status: &str| {
         host.metric(&format!(
@@ -81,7 +82,7 @@ fn codes_are_told_apart_if_asked_for() {
 fn a_stream_of_which_nothing_is_known_is_counted_too() {
     let host = FakeHost::default();
     let worker = worker(&host, r#"{"bytes": true}"#);
-    worker.on_log(&mut (), &FakeExchange::new(&host, &[]));
+    worker.on_log(&mut Default::default(), &FakeExchange::new(&host, &[]));
     let labels = ";route=_none;method=_none;class=none;from=none";
     assert_eq!(host.metric(&format!("weir_metrics_requests_total{labels}")), Some(1));
     let durations = host.metric(&format!("weir_metrics_request_duration_milliseconds{labels}"));
@@ -92,7 +93,7 @@ fn a_stream_of_which_nothing_is_known_is_counted_too() {
 fn workers_count_into_the_same_series() {
     let host = FakeHost::default();
     for worker in [worker(&host, "{}"), worker(&host, "{}")] {
-        worker.on_log(&mut (), &ended(&host, "users", 200, "via_upstream"));
+        worker.on_log(&mut Default::default(), &ended(&host, "users", 200, "via_upstream"));
     }
     assert_eq!(host.metric(&format!("weir_metrics_requests_total{ONE}")), Some(2));
 }
@@ -103,7 +104,10 @@ fn beyond_the_bound_classes_and_answerers_stay_exact() {
     let worker = worker(&host, r#"{"max_series": 2, "status": "code"}"#);
     for n in 0..1_000 {
         let status = if n % 10 == 0 { 503 } else { 200 };
-        worker.on_log(&mut (), &ended(&host, &format!("r{n}"), status, "via_upstream"));
+        worker.on_log(
+            &mut Default::default(),
+            &ended(&host, &format!("r{n}"), status, "via_upstream"),
+        );
     }
     let folded = |class: &str| {
         host.metric(&format!(
@@ -122,7 +126,7 @@ fn a_series_that_there_is_stays_its_own_beyond_the_bound() {
     let host = FakeHost::default();
     let worker = worker(&host, r#"{"max_series": 1}"#);
     for route in ["users", "else", "users"] {
-        worker.on_log(&mut (), &ended(&host, route, 200, "via_upstream"));
+        worker.on_log(&mut Default::default(), &ended(&host, route, 200, "via_upstream"));
     }
     assert_eq!(host.metric(&format!("weir_metrics_requests_total{ONE}")), Some(2));
     assert_eq!(host.metric("weir_metrics_series_overflow_total;family=requests"), Some(1));
@@ -136,7 +140,7 @@ fn what_other_filters_decided_is_counted() {
         let x = ended(&host, "users", 200, "via_upstream");
         x.note("rate-limit", word);
         x.note("response-cache", "miss");
-        worker.on_log(&mut (), &x);
+        worker.on_log(&mut Default::default(), &x);
     }
     let value = |filter: &str, word: &str| {
         host.metric(&format!("weir_metrics_decisions_total;filter={filter};decision={word}"))
@@ -150,7 +154,10 @@ fn what_other_filters_decided_is_counted() {
 fn names_that_would_end_a_label_are_made_fit() {
     let host = FakeHost::default();
     let worker = worker(&host, "{}");
-    worker.on_log(&mut (), &ended(&host, "a;class=2xx\u{0}\n\"\\", 500, "via_upstream"));
+    worker.on_log(
+        &mut Default::default(),
+        &ended(&host, "a;class=2xx\u{0}\n\"\\", 500, "via_upstream"),
+    );
     let labels = ";route=a_class=2xx__\"\\;method=GET;class=5xx;from=upstream";
     assert_eq!(host.metric(&format!("weir_metrics_requests_total{labels}")), Some(1));
 }

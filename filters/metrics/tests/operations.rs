@@ -50,7 +50,7 @@ fn reply(flow: Flow) -> Reply {
 /// An operator's request and what comes of it.
 fn ask(worker: &Metrics, host: &FakeHost, method: &str, path: &str) -> (u16, Value) {
     let x = request(host, method, path, &[("x-weir-token", "open sesame")]);
-    told(&reply(worker.on_request_headers(&mut (), &x, true)))
+    told(&reply(worker.on_request_headers(&mut Default::default(), &x, true)))
 }
 
 fn told(reply: &Reply) -> (u16, Value) {
@@ -64,7 +64,11 @@ fn told(reply: &Reply) -> (u16, Value) {
 }
 
 fn open(worker: &Metrics, host: &FakeHost, path: &str) -> (u16, Value) {
-    told(&reply(worker.on_request_headers(&mut (), &request(host, "GET", path, &[]), true)))
+    told(&reply(worker.on_request_headers(
+        &mut Default::default(),
+        &request(host, "GET", path, &[]),
+        true,
+    )))
 }
 
 fn read(worker: &Metrics, host: &FakeHost, path: &str) -> Value {
@@ -81,7 +85,7 @@ fn end(worker: &Metrics, host: &FakeHost, route: &str, status: u64, millis: u64,
         .with_attribute(Attribute::ResponseDetails, details.as_bytes())
         .with_attribute(Attribute::ResponseFlags, &0x22_u64.to_le_bytes())
         .with_attribute(Attribute::Duration, &(millis * 1_000_000).to_le_bytes());
-    worker.on_log(&mut (), &x);
+    worker.on_log(&mut Default::default(), &x);
 }
 
 fn traffic(worker: &Metrics, host: &FakeHost) {
@@ -202,7 +206,7 @@ fn a_reset_forgets_and_only_its_own_page_may_send_it() {
     let from = |origin: &str, end: bool| {
         let headers = [("x-weir-token", "open sesame"), ("origin", origin)];
         told(&reply(worker.on_request_headers(
-            &mut (),
+            &mut Default::default(),
             &request(&host, "POST", "/weir/reset", &headers),
             end,
         )))
@@ -275,7 +279,10 @@ fn every_slip_is_told() {
         assert_eq!(status, 401, "{path}: {problem}");
     }
     let elsewhere = request(&host, "GET", "/weird", &[]);
-    assert_eq!(worker.on_request_headers(&mut (), &elsewhere, true), Flow::Continue);
+    assert_eq!(
+        worker.on_request_headers(&mut Default::default(), &elsewhere, true),
+        Flow::Continue
+    );
 }
 
 #[test]
@@ -314,9 +321,15 @@ fn health_of_its_own_path_needs_no_operations() {
     assert_eq!(open(&worker, &host, "/health/status").0, 401, "nobody has a token");
     assert_eq!(open(&worker, &host, "/health/other").0, 401);
     let elsewhere = request(&host, "GET", "/healthy", &[]);
-    assert_eq!(worker.on_request_headers(&mut (), &elsewhere, true), Flow::Continue);
+    assert_eq!(
+        worker.on_request_headers(&mut Default::default(), &elsewhere, true),
+        Flow::Continue
+    );
     let wrong = request(&host, "POST", "/health/live", &[]);
-    assert_eq!(told(&reply(worker.on_request_headers(&mut (), &wrong, true))).0, 405);
+    assert_eq!(
+        told(&reply(worker.on_request_headers(&mut Default::default(), &wrong, true))).0,
+        405
+    );
 }
 
 /// Answers every call that is under way; `clusters` is what Envoy says of them.

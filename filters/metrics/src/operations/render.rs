@@ -58,11 +58,12 @@ const FLOW: [Outcome; 7] = [
 ];
 
 /// What was counted since the last reset.
-pub(super) fn stats(snapshot: &Snapshot, n_routes: usize) -> Reply {
+pub(super) fn stats(snapshot: &Snapshot, in_flight: u64, n_routes: usize) -> Reply {
     let Snapshot { book, .. } = snapshot;
     let total = book.total();
     let mut object = header(snapshot);
     put(&mut object, "requests", json!(total.requests()));
+    put(&mut object, "in_flight", json!(in_flight));
     put(&mut object, "operations", json!(book.operations));
     let methods = Method::ALL.into_iter().zip(book.methods);
     put(&mut object, "by_method", counts(methods.map(|(method, n)| (method.as_str(), n))));
