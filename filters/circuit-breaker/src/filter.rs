@@ -132,21 +132,26 @@ impl Filter for CircuitBreaker {
         };
         if self.breakers.are_all_closed(host) {
             let ticket = Ticket { admitted_at: x.now(), permit: None };
-            return admit(stream, x, unit, Word::Admit, ticket);
+            return admit(stream, x, rule, unit, Word::Admit, ticket);
         }
         let asked =
             self.breakers.ask(host, unit.place, &rule.settings, || end && is_safe(x), x.now());
         let is_advice = rule.is_shadow || asked.is_ok_and(|done| done.effects.is_advice);
         match self.done(host, rule, &unit, asked) {
-            Ok(Some(Decision::Admit(ticket))) => admit(stream, x, unit, Word::Admit, ticket),
-            Ok(Some(Decision::Probe(ticket))) => admit(stream, x, unit, Word::Probe, ticket),
+            Ok(Some(Decision::Admit(ticket))) => admit(stream, x, rule, unit, Word::Admit, ticket),
+            Ok(Some(Decision::Probe(ticket))) => admit(stream, x, rule, unit, Word::Probe, ticket),
             Ok(Some(Decision::Reject { .. })) if is_advice => {
                 // Its end will say nothing: the breaker does not count on it.
-                tell(x, &unit, Word::Shadow);
+                tell(x, rule, &unit, Word::Shadow);
                 Flow::Continue
             }
             Ok(Some(Decision::Reject { reason, retry_in })) => {
-                tell(x, &unit, if reason == Refusal::Shed { Word::Shed } else { Word::Reject });
+                tell(
+                    x,
+                    rule,
+                    &unit,
+                    if reason == Refusal::Shed { Word::Shed } else { Word::Reject },
+                );
                 let rejected = Rejected { reason: signals::refusal(reason), retry_in };
                 self.refuse(stream, x, end, (rule, &unit), rejected)
             }
@@ -154,7 +159,7 @@ impl Filter for CircuitBreaker {
                 // It is no probe and was not let through by a closed breaker: its end will say nothing.
                 OnFailure::Admit => Flow::Continue,
                 OnFailure::Deny => {
-                    tell(x, &unit, Word::Reject);
+                    tell(x, rule, &unit, Word::Reject);
                     let rejected = Rejected { reason: signals::UNKNOWN, retry_in: Nanos::ZERO };
                     self.refuse(stream, x, end, (rule, &unit), rejected)
                 }
@@ -308,18 +313,22 @@ impl CircuitBreaker {
 fn admit(
     stream: &mut Stream,
     x: &dyn Exchange,
+    rule: &Rule,
     unit: Rc<Unit>,
     word: Word,
     ticket: Ticket,
 ) -> Flow {
-    tell(x, &unit, word);
+    tell(x, rule, &unit, word);
     stream.0 = Some((unit, ticket));
     Flow::Continue
 }
 
-/// Says what became of a request, to whoever logs and counts.
-fn tell(x: &dyn Exchange, unit: &Unit, word: Word) {
+/// Says what became of a request, to whoever logs and counts; of what goes without saying, the rule is not told.
+fn tell(x: &dyn Exchange, rule: &Rule, unit: &Unit, word: Word) {
     x.note(signals::NAME, word.as_note());
+    if word != Word::Admit {
+        x.detail(signals::NAME, "rule", &rule.name);
+    }
     unit.count(x.host(), word);
 }
 

@@ -73,11 +73,14 @@ fn a_hit_costs_quota_and_bypasses_the_breaker() {
     let gate = Gate::new(&all(LIMIT));
     let miss = gate.get("/", OK);
     assert_eq!((miss.forwarded, miss.body.as_slice()), (true, &b"fine"[..]));
-    assert_eq!(miss.notes(), "rate-limit=admit,response-cache=miss,circuit-breaker=closed");
+    assert_eq!(
+        miss.notes(),
+        "rate-limit=admit,response-cache=miss;rule=default,circuit-breaker=closed"
+    );
     gate.host.advance(Nanos::from_secs(5));
     let hit = gate.get("/", ill(500));
     assert_eq!((hit.status, hit.forwarded, hit.body.as_slice()), (200, false, &b"fine"[..]));
-    assert_eq!(hit.notes(), "rate-limit=admit,response-cache=hit");
+    assert_eq!(hit.notes(), "rate-limit=admit,response-cache=hit;rule=default");
     assert_eq!(hit.field("age").as_deref(), Some("5"));
     assert_eq!(gate.sum("weir_circuit_breaker_requests_total"), 1);
 }
@@ -89,7 +92,7 @@ fn a_stored_answer_is_served_while_the_breaker_is_open() {
     assert_eq!(statuses([0; 2].map(|_| gate.get("/ill", ill(500)))), [500; 2]);
     let rejected = gate.get("/ill", OK);
     assert_eq!((rejected.status, rejected.forwarded), (503, false));
-    let record = "rate-limit=admit,response-cache=miss,circuit-breaker=open;rule=all;reason=open";
+    let record = "rate-limit=admit,response-cache=miss;rule=default;not_stored=no_store,circuit-breaker=open;rule=all;reason=open";
     assert_eq!(rejected.notes(), record);
     let hit = gate.get("/stored", ill(500));
     assert_eq!((hit.status, hit.forwarded), (200, false));
@@ -130,7 +133,10 @@ fn a_rejection_is_not_stored_and_is_no_failure() {
     gate.host.advance(Nanos::from_secs(10));
     let probe = gate.get("/", OK);
     assert_eq!((probe.status, probe.forwarded), (200, true), "the open time did not grow");
-    assert_eq!(probe.notes(), "rate-limit=admit,response-cache=miss,circuit-breaker=probe");
+    assert_eq!(
+        probe.notes(),
+        "rate-limit=admit,response-cache=miss;rule=default,circuit-breaker=probe;rule=all"
+    );
 }
 
 #[test]

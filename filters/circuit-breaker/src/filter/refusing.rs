@@ -47,7 +47,6 @@ impl CircuitBreaker {
         (rule, unit): (&Rule, &Rc<Unit>),
         rejected: Rejected,
     ) -> Flow {
-        x.detail(signals::NAME, "rule", &rule.name);
         x.detail(signals::NAME, "reason", &rejected.reason);
         for fallback in &rule.fallbacks {
             match fallback {
@@ -89,6 +88,7 @@ impl CircuitBreaker {
             return Flow::Continue;
         }
         x.note(signals::NAME, Word::Reject.as_note());
+        x.detail(signals::NAME, "reason", &signals::FORGED);
         let rejected = Rejected { reason: signals::FORGED, retry_in: Nanos::ZERO };
         answer::rejection(&self.config.answer, signals::NO_RULE, rejected).into_flow()
     }

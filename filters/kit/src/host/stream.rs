@@ -36,6 +36,8 @@ struct View {
     response: RefCell<Option<Rc<Headers>>>,
     attributes: RefCell<[Option<Fetched>; Attribute::COUNT]>,
     notes: RefCell<Notes>,
+    /// Whether the record comes to anything: a filter without a log phase has nowhere to publish it.
+    keeps_notes: bool,
 }
 
 /// What the host answered for an attribute.
@@ -54,7 +56,8 @@ enum Phase {
 impl<F: Filter> Stream<F> {
     /// The stream of this context, for the filter of this root.
     pub(super) fn new(context: u32, root: u32, filter: Option<Rc<F>>) -> Self {
-        let view = View { context, envoy: Envoy::of(root), ..View::default() };
+        let keeps_notes = F::CALLBACKS.contains(Callback::Log);
+        let view = View { context, envoy: Envoy::of(root), keeps_notes, ..View::default() };
         Self(Rc::new(Live { filter, state: RefCell::default(), view }))
     }
 
@@ -275,11 +278,15 @@ impl Exchange for View {
     }
 
     fn note(&self, filter: &'static str, word: &'static str) {
-        self.notes.borrow_mut().put(filter, word);
+        if self.keeps_notes {
+            self.notes.borrow_mut().put(filter, word);
+        }
     }
 
     fn detail(&self, filter: &'static str, name: &'static str, value: &dyn fmt::Display) {
-        self.notes.borrow_mut().detail(filter, name, value);
+        if self.keeps_notes {
+            self.notes.borrow_mut().detail(filter, name, value);
+        }
     }
 
     fn notes(&self) -> Vec<(&'static str, &'static str)> {

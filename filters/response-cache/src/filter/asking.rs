@@ -324,6 +324,14 @@ impl ResponseCache {
     pub(super) fn decided(&self, x: &dyn Exchange, rule: Option<usize>, decision: Decision) {
         self.meters.decided(x.host(), rule, decision);
         x.note(Self::NAME, decision.as_str());
+        self.note_rule(x, rule);
+    }
+
+    /// Tells the decision record which rule decided.
+    pub(super) fn note_rule(&self, x: &dyn Exchange, rule: Option<usize>) {
+        if let Some(rule) = rule.and_then(|rule| self.config.rules.get(rule)) {
+            x.detail(Self::NAME, "rule", &rule.name);
+        }
     }
 }
 

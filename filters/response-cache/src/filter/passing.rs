@@ -50,6 +50,7 @@ impl ResponseCache {
         let local = || !is_from_upstream(x);
         let kept = forwarded.stale.take();
         if let Some(stale) = kept.as_ref().map(|kept| &*kept.stored) {
+            x.detail(Self::NAME, "origin", &status);
             if has_failed(x, status) {
                 self.validated(x, &forwarded, Validation::Failed);
                 if let Some(flow) = self.serve_instead(stream, x, &mut forwarded, stale, status) {
@@ -75,6 +76,7 @@ impl ResponseCache {
             None => {}
             Some(Err(refusal)) => {
                 self.meters.refused(x.host(), refusal);
+                x.detail(Self::NAME, "not_stored", &refusal.as_str());
                 if forwarded.flight.is_held() {
                     let landing = landing(x, &forwarded, status, refusal);
                     self.land(x, &mut forwarded.flight, landing);
@@ -112,6 +114,8 @@ impl ResponseCache {
         self.land(x, &mut forwarded.flight, Landing::Failed);
         self.meters.served_stale(x.host(), Staleness::Error);
         x.note(Self::NAME, Staleness::Error.as_str());
+        self.note_rule(x, Some(forwarded.asked.rule));
+        x.detail(Self::NAME, "origin", &status);
         Some(self.answer(stream, x, &forwarded.asked, stale, How::InsteadOf(status)))
     }
 
