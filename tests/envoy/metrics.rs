@@ -1,8 +1,12 @@
 //! The numbers through a real Envoy: they equal what was sent, and have real labels.
 
+mod export;
 mod health;
+mod in_flight;
 mod operations;
+mod record;
 mod statistics;
+mod truth;
 
 use harness::client::{Connection, Request};
 use harness::gateway::{PATIENCE, Setup};
