@@ -65,8 +65,12 @@ pub fn request(number: u64, phase: Phase, run: &str) -> Request {
             Request { method: "POST", ..get(Kind::Cached, "/cached/page-1?max-age=20".to_owned()) }
         }
         66..80 => limited(number, dice, run),
-        80..94 if phase == Phase::Failing => get(Kind::Fragile, "/fragile/status/503".to_owned()),
-        80..94 => get(Kind::Fragile, "/fragile/pay".to_owned()),
+        80..84 if phase == Phase::Failing => {
+            get(Kind::Fragile, "/fragile/offers/status/503".to_owned())
+        }
+        80..84 => get(Kind::Fragile, "/fragile/offers".to_owned()),
+        84..94 if phase == Phase::Failing => get(Kind::Fragile, "/fragile/status/503".to_owned()),
+        84..94 => get(Kind::Fragile, "/fragile/pay".to_owned()),
         94..97 => get(Kind::Slow, format!("/report/delay/{}ms", 100 + dice % 400)),
         _ => get(Kind::Impatient, "/report/delay/2s".to_owned()),
     }
@@ -109,7 +113,7 @@ fn scatter(number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
 
@@ -144,11 +148,16 @@ mod tests {
 
     #[test]
     fn what_the_breaker_guards_fails_only_while_the_service_does() {
-        let fragile = |phase| {
-            let number = (0..).find(|n| request(*n, phase, "run").kind == Kind::Fragile).unwrap();
-            request(number, phase, "run").target
+        let fragile = |phase| -> BTreeSet<String> {
+            let requests = (0..1_000).map(|number| request(number, phase, "run"));
+            let fragile = requests.filter(|request| request.kind == Kind::Fragile);
+            fragile.map(|request| request.target).collect()
         };
-        assert_eq!(fragile(Phase::Failing), "/fragile/status/503");
-        assert_eq!(fragile(Phase::Recovering), "/fragile/pay");
+        let targets = |targets: [&str; 2]| BTreeSet::from(targets.map(str::to_owned));
+        assert_eq!(
+            fragile(Phase::Failing),
+            targets(["/fragile/offers/status/503", "/fragile/status/503"])
+        );
+        assert_eq!(fragile(Phase::Recovering), targets(["/fragile/offers", "/fragile/pay"]));
     }
 }
