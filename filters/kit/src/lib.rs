@@ -3,7 +3,7 @@
 //! A filter is policy: bytes and `now` in, a decision out.
 //! This crate gives it the request to look at ([`Exchange`]), the life it is called in ([`Filter`]),
 //! its configuration ([`config`]), the words of matching and keys ([`matching`], [`key`]),
-//! and state that all workers share and no client can grow ([`shared`], [`table`], [`record`]).
+//! and state that all workers share and no client can grow ([`shared`], [`table`], [`top`], [`record`]).
 //!
 //! Two invariants hold the house up:
 //! this crate names no filter, and nothing in it but `host` knows that Envoy exists.
@@ -31,6 +31,7 @@ pub mod status;
 pub mod table;
 pub mod target;
 pub mod throttle;
+pub mod top;
 pub mod units;
 
 #[cfg(any(test, feature = "fake"))]

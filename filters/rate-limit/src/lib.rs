@@ -14,7 +14,7 @@
 //! In reading order: [`limit`] and its algorithms ([`limit::gcra`], [`limit::fixed_window`], [`limit::slices`]); [`account`], all limits
 //! of a key; [`allowance`], over the table of keys. [`plans`] says who asks, [`cost`] how much, [`settlement`] what it
 //! came to; [`rule`] puts these together, [`policy`] all rules over one request. What clients see is in [`standing`],
-//! [`fields`] and [`answer`], what operators see in [`signals`], [`top`] and [`operations`].
+//! [`fields`] and [`answer`], what operators see in [`signals`] and [`operations`].
 //! [`filter`] is the request's life.
 
 pub mod account;
@@ -32,7 +32,6 @@ pub mod rule;
 pub mod settlement;
 pub mod signals;
 pub mod standing;
-pub mod top;
 mod watch;
 
 #[cfg(all(target_arch = "wasm32", feature = "module"))]

@@ -4,9 +4,8 @@ use std::net::IpAddr;
 
 use kit::operations::parameters::word;
 use kit::shared::UpdateError;
+use kit::top::Report;
 use kit::{Exchange, Host, Nanos};
-
-use crate::top::Report;
 
 /// The limiter as an operator sees it.
 ///

@@ -163,7 +163,7 @@ pub(super) fn top(tops: &[RuleTop]) -> Reply {
         json!({
             "rule": rule,
             "span_seconds": seconds(report.span),
-            "refusals": report.refusals,
+            "refusals": report.total,
             "keys": keys.collect::<Vec<Value>>(),
         })
     });

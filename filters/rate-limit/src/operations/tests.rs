@@ -2,11 +2,11 @@ use std::cell::RefCell;
 
 use kit::fake::{FakeExchange, FakeHost};
 use kit::shared::UpdateError;
+use kit::top::{Counter, Report};
 use kit::{Host, Nanos, config};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::top::{Counter, Report};
 
 /// A limiter of two rules that writes down what it was told to forget.
 #[derive(Default)]
@@ -102,7 +102,7 @@ impl Ledger for Stub {
     fn top(&self, _host: &dyn Host, rule: Option<&str>) -> Vec<RuleTop> {
         let counter =
             Counter { tag: [0x5f; 16], at_most: 12, error: 2, label: Some("192.0.2.1".to_owned()) };
-        let report = Report { span: Nanos::from_mins(9), refusals: 40, counters: vec![counter] };
+        let report = Report { span: Nanos::from_mins(9), total: 40, counters: vec![counter] };
         vec![RuleTop { rule: rule.unwrap_or("general").to_owned(), report }]
     }
 }
