@@ -136,6 +136,18 @@ impl KeyTemplate {
         self.to_string()
     }
 
+    /// What it is made of, in one line for operators: `header x-api-key and host`.
+    pub fn parts(&self) -> String {
+        let parts: Vec<String> = self.parts.iter().map(Part::to_string).collect();
+        if parts.is_empty() { "one key for all".to_owned() } else { parts.join(" and ") }
+    }
+
+    /// What it is made of, so that no other template has the same words.
+    pub fn identity(&self) -> String {
+        let parts: Vec<String> = self.parts.iter().map(Part::identity).collect();
+        parts.join("\n")
+    }
+
     /// How the address stands in: as the template's own address part has it.
     fn prefixes(&self) -> Prefixes {
         self.parts.iter().find_map(Part::prefixes).unwrap_or_default()
@@ -150,15 +162,7 @@ impl Default for KeyTemplate {
 
 impl fmt::Display for KeyTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.parts.is_empty() {
-            return f.write_str("one key for all");
-        }
-        for (idx, part) in self.parts.iter().enumerate() {
-            if idx > 0 {
-                f.write_str(" and ")?;
-            }
-            write!(f, "{part}")?;
-        }
+        f.write_str(&self.parts())?;
         if self.parts.iter().all(Part::is_always_there) {
             return Ok(());
         }

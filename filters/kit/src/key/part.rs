@@ -123,6 +123,22 @@ impl Part {
         }
     }
 
+    /// What it is, so that no other part has the same words: unlike `Display` with a claim's whole place.
+    pub(super) fn identity(&self) -> String {
+        match self {
+            Self::Claim(path) | Self::Property(path) => format!("{self} of {}", path.join("\0")),
+            Self::Constant(value) => format!("constant {value}"),
+            Self::Address(_)
+            | Self::Field(..)
+            | Self::PathSegment(_)
+            | Self::Method
+            | Self::Host
+            | Self::Path
+            | Self::Named(_)
+            | Self::Given(..) => self.to_string(),
+        }
+    }
+
     /// How it takes an address, if it is one.
     pub(super) fn prefixes(&self) -> Option<Prefixes> {
         if let Self::Address(prefixes) = self { Some(*prefixes) } else { None }

@@ -36,17 +36,28 @@ impl KeyTemplate {
     /// As [`KeyTemplate::read`], with further parts that the filter itself gives: `"consumer"` or
     /// `{"part": "consumer"}` for a `given` word. Use [`KeyTemplate::build_with`] then.
     pub fn read_with(fields: &mut Fields<'_>, given: &[&'static str]) -> Option<Self> {
-        let kinds = kinds(given);
-        let parts = fields.optional_parsed_or_objects(
-            "key",
-            PARTS,
-            FORMS,
-            |text| short(text, &kinds),
-            |fields| long(fields, &kinds),
-        );
+        let parts = parts(fields, &kinds(given));
         let on_missing = fields.optional_choice("on_missing", &ON_MISSING);
         Some(Self { parts: parts?, on_missing: on_missing.unwrap_or_default() })
     }
+
+    /// As [`KeyTemplate::read`], without the field `on_missing`: a request that lacks a part has no key,
+    /// [`super::Missing::Skip`].
+    pub fn read_alone(fields: &mut Fields<'_>) -> Option<Self> {
+        let parts = parts(fields, &kinds(&[]));
+        Some(Self { parts: parts?, on_missing: OnMissing::Skip })
+    }
+}
+
+/// The field `key`; `None` if it is absent or wrong.
+fn parts(fields: &mut Fields<'_>, kinds: &Kinds) -> Option<Vec<Part>> {
+    fields.optional_parsed_or_objects(
+        "key",
+        PARTS,
+        FORMS,
+        |text| short(text, kinds),
+        |fields| long(fields, kinds),
+    )
 }
 
 /// The words of a configuration, and what they are about.

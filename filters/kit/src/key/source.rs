@@ -103,20 +103,7 @@ impl Source {
 
     /// What it is, so that no other source has the same words: unlike `Display` with a claim's whole place.
     pub fn identity(&self) -> String {
-        match &self.0 {
-            Part::Claim(path) | Part::Property(path) => {
-                format!("{self} of {}", path.join("\0"))
-            }
-            Part::Address(_)
-            | Part::Field(..)
-            | Part::PathSegment(_)
-            | Part::Constant(_)
-            | Part::Method
-            | Part::Host
-            | Part::Path
-            | Part::Named(_)
-            | Part::Given(..) => self.to_string(),
-        }
+        self.0.identity()
     }
 
     /// The value itself, with nothing in front of it; none if the request has none, or an empty one,

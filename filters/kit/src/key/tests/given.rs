@@ -56,3 +56,44 @@ fn given_words_are_known_only_where_they_are_given() {
     assert_eq!(line, "test: key[0].name: unknown field; remove it, the fields here are part");
     assert!(read(&json!({"key": "consumer"})).is_err());
 }
+
+#[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn a_key_that_is_read_alone_has_no_stand_in() {
+    let alone = |rule: &Value| config::read("test", rule, KeyTemplate::read_alone);
+    let template = alone(&json!({"key": ["header:x-api-key", "host"]})).unwrap().unwrap();
+    assert_eq!(template.parts(), "header x-api-key and host");
+    let mut out = Vec::new();
+    assert_eq!(template.build(&request(), &mut out), KeyOutcome::Key);
+    assert_eq!(out, whole(&[(2, b"k1"), (10, b"shop.example.com")]));
+    let nobody = FakeExchange::get(&FakeHost::default(), "/", &[]);
+    out.clear();
+    assert_eq!(template.build(&nobody, &mut out), KeyOutcome::Missing(Missing::Skip));
+    assert!(out.is_empty());
+    assert!(alone(&json!({})).unwrap().is_none());
+    let problems = alone(&json!({"key": "host", "on_missing": "skip"})).unwrap_err();
+    let line = problems.lines().next().unwrap();
+    assert_eq!(line, "test: on_missing: unknown field; remove it, the fields here are key");
+}
+
+#[test]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn templates_that_count_by_other_things_have_other_identities() {
+    let long = "x".repeat(100);
+    let claim = |namespace: &str| json!({"part": "claim", "path": ["sub"], "namespace": namespace});
+    let keys = [
+        json!("header:x-api-key"),
+        json!("query:x-api-key"),
+        json!(["header:x-api-key", "host"]),
+        json!("claim:sub"),
+        claim("one"),
+        claim("two"),
+        json!(format!("constant:{long}a")),
+        json!(format!("constant:{long}b")),
+        json!("address"),
+        json!({"part": "address", "ipv4_prefix": 24}),
+    ];
+    let identities: std::collections::BTreeSet<String> =
+        keys.iter().map(|key| template(&json!({ "key": key })).identity()).collect();
+    assert_eq!(identities.len(), keys.len(), "{identities:?}");
+}
