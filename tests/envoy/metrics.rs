@@ -1,5 +1,6 @@
 //! The numbers through a real Envoy: they equal what was sent, and have real labels.
 
+mod consumers;
 mod export;
 mod health;
 mod in_flight;

@@ -48,6 +48,7 @@ const GATEWAY_LIMIT_ONE: &str = r#"{"metrics":{},"rate_limit":{"rules":[{"name":
 const OPENS_AT_ONCE: &str =
     r#"{"rules":[{"name":"all","consecutive":{"failures":1},"ratio":{"enabled":false}}]}"#;
 
+const CONSUMERS: &str = r#"{"consumers":{"key":"header:cookie"}}"#;
 const BACKGROUND: &str = r#"{"background":{"cluster":"loopback"}}"#;
 
 const RATE_LIMIT: &str = "weir_rate_limit";
@@ -61,7 +62,7 @@ const ALONE: Option<u64> = Some(20);
 const TOGETHER: Option<u64> = Some(30);
 
 #[rustfmt::skip]
-const SCENARIOS: [Scenario; 22] = [
+const SCENARIOS: [Scenario; 23] = [
     Scenario { module: RATE_LIMIT, name: "admitted", configuration: None, before: Before::Same(2), request: get, upstream: plain, budget: ALONE },
     Scenario { module: RATE_LIMIT, name: "admitted, sliding", configuration: Some(SLIDING), before: Before::Same(2), request: get, upstream: plain, budget: None },
     Scenario { module: RATE_LIMIT, name: "admitted, two rules", configuration: Some(TWO_RULES), before: Before::Same(2), request: get, upstream: plain, budget: None },
@@ -81,6 +82,7 @@ const SCENARIOS: [Scenario; 22] = [
     Scenario { module: BREAKER, name: "admitted, failed", configuration: None, before: Before::Same(2), request: get, upstream: failure, budget: None },
     Scenario { module: BREAKER, name: "rejected, open", configuration: Some(OPENS_AT_ONCE), before: Before::Same(2), request: get, upstream: failure, budget: None },
     Scenario { module: METRICS, name: "counted", configuration: None, before: Before::Same(2), request: get, upstream: plain, budget: ALONE },
+    Scenario { module: METRICS, name: "counted, consumers", configuration: Some(CONSUMERS), before: Before::Same(2), request: get, upstream: plain, budget: None },
     Scenario { module: GATEWAY, name: "admitted, not stored", configuration: None, before: Before::Same(2), request: get, upstream: plain, budget: TOGETHER },
     Scenario { module: GATEWAY, name: "hit, 1 KiB", configuration: None, before: Before::Same(5), request: get, upstream: kibibyte, budget: None },
     Scenario { module: GATEWAY, name: "answered 429", configuration: Some(GATEWAY_LIMIT_ONE), before: Before::Same(2), request: get, upstream: plain, budget: None },

@@ -9,6 +9,7 @@ use kit::config::Fields;
 use kit::operations::Access;
 
 use crate::console;
+use crate::consumers;
 use crate::facts::Wanted;
 use crate::health;
 use crate::stats::settings as stats;
@@ -41,6 +42,8 @@ pub struct Config {
     pub upstream_time: bool,
     /// Whether gRPC calls are counted by their own status.
     pub grpc: bool,
+    /// Who is a consumer, if they are told apart.
+    pub consumers: Option<consumers::settings::Settings>,
     /// What is counted for the operations endpoints.
     pub statistics: stats::Settings,
     /// What is kept of exchanges that failed.
@@ -92,6 +95,7 @@ impl Config {
                 console::settings::Settings::read(fields, &operations)
             }),
             operations,
+            consumers: fields.optional_object("consumers", consumers::settings::Settings::read),
             max_series: fields
                 .optional_integer("max_series", MAX_SERIES)
                 .unwrap_or(DEFAULT_MAX_SERIES),
@@ -114,6 +118,7 @@ impl Default for Config {
             cluster: DEFAULT_CLUSTER,
             upstream_time: DEFAULT_UPSTREAM_TIME,
             grpc: DEFAULT_GRPC,
+            consumers: None,
             statistics: stats::Settings::default(),
             errors: stats::Errors::default(),
             operations: Access::default(),
@@ -126,12 +131,15 @@ impl Default for Config {
 impl Config {
     /// What is in force, for operators: a line for each part.
     pub fn describe(&self) -> Vec<String> {
+        let consumers = self.consumers.as_ref().map(ToString::to_string);
         let kept = self.statistics.enabled.then(|| self.errors.to_string());
         let operations = self.operations.is_on().then(|| self.operations.describe());
         let health = self.health.as_ref().map(ToString::to_string);
         let console = self.console.as_ref().map(ToString::to_string);
-        [self.to_string(), self.statistics.to_string()]
+        [self.to_string()]
             .into_iter()
+            .chain(consumers)
+            .chain([self.statistics.to_string()])
             .chain(kept)
             .chain(operations)
             .chain(health)

@@ -5,15 +5,16 @@ use std::cell::RefCell;
 use kit::callbacks::{Callback, Callbacks};
 use kit::config::Fields;
 use kit::exchange::{Answer, Attribute, CallId};
-use kit::{Exchange, Filter, Flow, Host, Nanos};
+use kit::{Exchange, Filter, Flow, Host, Nanos, Reply};
 
 use crate::config::Config;
 use crate::console::Console;
+use crate::consumers::{Consumer, Consumers};
 use crate::decisions::Decisions;
 use crate::facts::Facts;
 use crate::health::Health;
 use crate::in_flight::{InFlight, UnderWay};
-use crate::operations::{self, Desk};
+use crate::operations::Desk;
 use crate::policy;
 use crate::series::Table;
 use crate::signals;
@@ -27,16 +28,19 @@ pub struct Metrics {
     table: RefCell<Table>,
     decisions: Decisions,
     in_flight: InFlight,
+    consumers: Option<Consumers>,
     statistics: Statistics,
     health: Option<Health>,
     console: Option<Console>,
 }
 
-/// What metrics remember of an exchange.
+/// What is remembered of an exchange.
 #[derive(Debug, Default)]
 pub struct Stream {
     /// Since the request's headers came.
     under_way: Option<UnderWay>,
+    /// Who sent the request.
+    consumer: Option<Consumer>,
 }
 
 impl Filter for Metrics {
@@ -60,12 +64,24 @@ impl Filter for Metrics {
     fn new(config: Config, host: &dyn Host) -> Self {
         let health = config.health.clone().map(|settings| Health::open(host, settings));
         let console = config.console.clone().map(Console::new);
-        operations::publish(host, &config.operations, health.as_ref(), console.as_ref());
+        let statistics = Statistics::open(host, config.statistics, config.errors);
+        let in_flight = InFlight::open(host, config.max_series);
+        let consumers = config.consumers.clone().map(|settings| Consumers::open(host, settings));
+        let desk = Desk {
+            access: &config.operations,
+            statistics: &statistics,
+            in_flight: &in_flight,
+            consumers: consumers.as_ref(),
+            health: health.as_ref(),
+            console: console.as_ref(),
+        };
+        desk.publish(host);
         Self {
             table: RefCell::new(Table::new(&config, host)),
             decisions: Decisions::new(),
-            in_flight: InFlight::open(host, config.max_series),
-            statistics: Statistics::open(host, config.statistics, config.errors),
+            in_flight,
+            consumers,
+            statistics,
             health,
             console,
             config,
@@ -77,13 +93,11 @@ impl Filter for Metrics {
     }
 
     fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
-        if let Some(answer) = self.desk().and_then(|desk| desk.answer(x, end)) {
-            for line in &answer.audit {
-                log::info!("{line}");
-            }
-            x.note(Self::NAME, answer.word);
-            return answer.reply.into_flow();
+        if let Some(reply) = self.answer(x, end) {
+            return reply.into_flow();
         }
+        // The key may be in what a later filter changes, and in the log phase it would have to be read anew.
+        stream.consumer = self.consumers.as_ref().and_then(|consumers| consumers.identify(x));
         let route = x.attribute(Attribute::RouteName);
         stream.under_way = Some(self.in_flight.begin(policy::route_name(route.as_deref())));
         Flow::Continue
@@ -93,6 +107,9 @@ impl Filter for Metrics {
         stream.under_way = None;
         let facts = Facts::gather(x, self.config.wanted());
         self.table.borrow_mut().count(x.host(), &facts);
+        if let Some(consumers) = &self.consumers {
+            consumers.count(x.host(), stream.consumer.take(), &facts);
+        }
         // In a module of its own there is nobody else to note anything.
         let notes = x.notes();
         for (filter, word) in &notes {
@@ -110,6 +127,9 @@ impl Filter for Metrics {
     fn on_tick(&self, host: &dyn Host) {
         self.in_flight.tick(host);
         self.statistics.tick(host);
+        if let Some(consumers) = &self.consumers {
+            consumers.tick(host);
+        }
         if let Some(health) = &self.health {
             health.tick(host);
         }
@@ -118,19 +138,32 @@ impl Filter for Metrics {
     fn on_retire(&self, host: &dyn Host) {
         self.in_flight.tell(host);
         self.statistics.flush(host);
+        if let Some(consumers) = &self.consumers {
+            consumers.flush(host);
+        }
     }
 }
 
 impl Metrics {
-    /// Who answers operators, if somebody does.
-    fn desk(&self) -> Option<Desk<'_>> {
+    /// Answers a request that is for the operations endpoints; `None` for any other.
+    fn answer(&self, x: &dyn Exchange, end: bool) -> Option<Reply> {
         let access = &self.config.operations;
-        (access.is_on() || self.health.is_some()).then_some(Desk {
+        if !access.is_on() && self.health.is_none() {
+            return None;
+        }
+        let desk = Desk {
             access,
             statistics: &self.statistics,
             in_flight: &self.in_flight,
+            consumers: self.consumers.as_ref(),
             health: self.health.as_ref(),
             console: self.console.as_ref(),
-        })
+        };
+        let answer = desk.answer(x, end)?;
+        for line in &answer.audit {
+            log::info!("{line}");
+        }
+        x.note(Self::NAME, answer.word);
+        Some(answer.reply)
     }
 }

@@ -30,10 +30,12 @@
 //! [`facts`] is what is known of an exchange when it is over, gathered once for all that count it;
 //! [`series`] keeps the metrics of each place and label set, [`decisions`] those of the other filters' words,
 //! [`in_flight`] what is under way;
+//! [`consumers`] those of who sends the most;
 //! [`filter`] speaks to the host.
 
 pub mod config;
 pub mod console;
+pub mod consumers;
 pub mod decisions;
 pub mod facts;
 pub mod filter;

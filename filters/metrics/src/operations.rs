@@ -6,6 +6,7 @@
 //! | `GET /stats?routes=` | what was counted since the last reset |
 //! | `GET /performance?routes=` | throughput, latency and errors of the last minutes; the slowest routes |
 //! | `GET /errors?limit=` | the latest failures |
+//! | `GET /consumers?limit=` | the busiest consumers of the last minutes, if they are told apart |
 //! | `POST /reset` | forgets what was counted |
 //! | `GET /health/live`, `/health/ready`, `/health/status`, `/health/detailed` | health, if it is configured |
 //! | `GET /console` | the page for people, if it is configured; without a token too, for it holds no data |
@@ -35,6 +36,7 @@ use kit::target;
 use kit::{Exchange, Host, Reply};
 
 use crate::console::{self, Console};
+use crate::consumers::Consumers;
 use crate::health::Health;
 use crate::in_flight::InFlight;
 use crate::signals;
@@ -49,6 +51,8 @@ pub struct Desk<'a> {
     pub statistics: &'a Statistics,
     /// What is under way.
     pub in_flight: &'a InFlight,
+    /// The consumers, if they are told apart.
+    pub consumers: Option<&'a Consumers>,
     /// Health, if it is configured.
     pub health: Option<&'a Health>,
     /// The console, if it is configured.
@@ -56,8 +60,16 @@ pub struct Desk<'a> {
 }
 
 /// What the paths of this filter's own endpoints begin with.
-pub const OWN: [&str; 7] =
-    ["/stats", "/performance", "/errors", "/reset", "/health", "/console", "/openapi.json"];
+pub const OWN: [&str; 8] = [
+    "/stats",
+    "/performance",
+    "/errors",
+    "/consumers",
+    "/reset",
+    "/health",
+    "/console",
+    "/openapi.json",
+];
 
 /// What there is below the prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +78,7 @@ enum Resource {
     Stats,
     Performance,
     Errors,
+    Consumers,
     Reset,
     Health(Probe),
     Console,
@@ -83,6 +96,8 @@ enum Probe {
 
 /// Routes that are listed unless told otherwise: what a person reads.
 const DEFAULT_ROUTES: usize = 10;
+/// Consumers, likewise: as many as have series unless told otherwise.
+const DEFAULT_CONSUMERS: usize = 20;
 
 impl Probe {
     /// The probe at what follows the path of health.
@@ -110,6 +125,7 @@ impl Resource {
             | Self::Stats
             | Self::Performance
             | Self::Errors
+            | Self::Consumers
             | Self::Health(_)
             | Self::Console
             | Self::Settings => "GET, HEAD",
@@ -126,7 +142,27 @@ impl Resource {
     }
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    /// Leaves what can be asked for where the OpenAPI document is made of it.
+    pub fn publish(&self, host: &dyn Host) {
+        let below_health = health_path(self.access.prefix(), self.health);
+        openapi::publish(host, signals::NAME, &self.lists(below_health.as_deref()));
+    }
+
+    /// What can be asked for, by what it stands below.
+    fn lists<'p>(&self, below_health: Option<&'p str>) -> Vec<(&'p str, &'static [Operation])>
+    where
+        'a: 'p,
+    {
+        let prefix = self.access.prefix();
+        let below = |operations: &'static [Operation]| prefix.map(|prefix| (prefix, operations));
+        let own = below(&render::OPERATIONS);
+        let consumers = self.consumers.and_then(|_| below(&render::CONSUMERS));
+        let health = below_health.map(|path| (path, health::OPERATIONS.as_slice()));
+        let console = self.console.and_then(|_| below(&console::OPERATIONS));
+        [own, consumers, health, console].into_iter().flatten().collect()
+    }
+
     /// Answers a request that is for these endpoints; `None` for any other. Ask in the request phase.
     ///
     /// `end` says that the request has no body.
@@ -201,7 +237,10 @@ impl Desk<'_> {
         match resource {
             Resource::Index => {
                 only(query, &[])?;
-                Ok(index(prefix, self.health, self.console))
+                Ok(json::index(
+                    prefix,
+                    &self.lists(health_path(Some(prefix), self.health).as_deref()),
+                ))
             }
             Resource::Stats => {
                 let n_routes = number(query, "routes", DEFAULT_ROUTES)?;
@@ -220,6 +259,11 @@ impl Desk<'_> {
                 let book = self.statistics.snapshot(host).book;
                 let failures = self.statistics.failures(host, book.reset_at);
                 Ok(render::errors(&failures, max, limit))
+            }
+            Resource::Consumers => {
+                let limit = number(query, "limit", DEFAULT_CONSUMERS)?;
+                let consumers = self.consumers.ok_or_else(|| self.nothing_at(endpoint))?;
+                Ok(render::consumers(&consumers.busiest(host), limit))
             }
             Resource::Reset => {
                 only(query, &[])?;
@@ -248,6 +292,7 @@ impl Desk<'_> {
             "/stats" => Some(Resource::Stats),
             "/performance" => Some(Resource::Performance),
             "/errors" => Some(Resource::Errors),
+            "/consumers" => self.consumers.map(|_| Resource::Consumers),
             "/reset" => Some(Resource::Reset),
             "/console" | "/console/" => self.console.map(|_| Resource::Console),
             "/console/settings" => self.console.map(|_| Resource::Settings),
@@ -261,7 +306,8 @@ impl Desk<'_> {
 
     fn nothing_at(&self, endpoint: &str) -> Refusal {
         let is_here = self.health.is_some_and(|health| health.settings.path.is_none());
-        let own = render::OPERATIONS.iter().map(|one| one.path.to_owned());
+        let consumers = self.consumers.map(|_| render::CONSUMERS.as_slice()).unwrap_or_default();
+        let own = render::OPERATIONS.iter().chain(consumers).map(|one| one.path.to_owned());
         let health = health::OPERATIONS.iter().filter(|_| is_here);
         let console = self.console.map(|_| "/console".to_owned());
         let health = health.map(|one| format!("/health{}", one.path));
@@ -306,35 +352,6 @@ impl Desk<'_> {
             Probe::Detailed => told.detailed(&self.statistics.snapshot(host), host),
         }
     }
-}
-
-/// Leaves what can be asked for where the OpenAPI document is made of it.
-pub fn publish(
-    host: &dyn Host,
-    access: &Access,
-    health: Option<&Health>,
-    console: Option<&Console>,
-) {
-    let prefix = access.prefix();
-    let below_health = health_path(prefix, health);
-    openapi::publish(host, signals::NAME, &lists(prefix, below_health.as_deref(), console));
-}
-
-fn index(prefix: &str, health: Option<&Health>, console: Option<&Console>) -> Reply {
-    let below_health = health_path(Some(prefix), health);
-    json::index(prefix, &lists(Some(prefix), below_health.as_deref(), console))
-}
-
-/// What can be asked for, by what it stands below.
-fn lists<'a>(
-    prefix: Option<&'a str>,
-    below_health: Option<&'a str>,
-    console: Option<&Console>,
-) -> Vec<(&'a str, &'static [Operation])> {
-    let own = prefix.map(|prefix| (prefix, render::OPERATIONS.as_slice()));
-    let health = below_health.map(|path| (path, health::OPERATIONS.as_slice()));
-    let console = prefix.zip(console).map(|(prefix, _)| (prefix, console::OPERATIONS.as_slice()));
-    [own, health, console].into_iter().flatten().collect()
 }
 
 /// Where health is told, if it is.

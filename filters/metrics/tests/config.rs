@@ -24,6 +24,10 @@ fn every_field_has_a_default() {
     let config = config::load("metrics", b"{}", Config::read).unwrap();
     assert_eq!((config.max_series, config.bytes, config.status), (500, false, Status::Class));
     assert_eq!((config.cluster, config.upstream_time, config.grpc), (false, false, false));
+    assert!(config.consumers.is_none());
+    let config = config::load("metrics", br#"{"consumers": {"key": "host"}}"#, Config::read);
+    let consumers = config.unwrap().consumers.unwrap();
+    assert_eq!((consumers.max, consumers.show), (20, false));
 }
 
 #[test]
@@ -62,6 +66,30 @@ fn every_mistake_is_told_where_what_and_how_to_mend() {
         (
             r#"{"status": "codes"}"#,
             "metrics: status: found \"codes\", allowed \"class\", \"code\"; did you mean \"code\"?",
+        ),
+        (
+            r#"{"consumers": {}}"#,
+            "metrics: consumers.key: found nothing, allowed what tells consumers apart, such as \"claim:sub\"; add it, or remove consumers",
+        ),
+        (
+            r#"{"consumers": {"key": "header:x", "max": 0}}"#,
+            "metrics: consumers.max: found 0, allowed 1 to 100; raise it to at least 1, zero does not mean off",
+        ),
+        (
+            r#"{"consumers": {"key": "header:x", "max": 101}}"#,
+            "metrics: consumers.max: found 101, allowed 1 to 100; lower it to at most 100",
+        ),
+        (
+            r#"{"consumers": {"key": "header:x", "show": "hashes"}}"#,
+            "metrics: consumers.show: found \"hashes\", allowed true or false; choose one of them",
+        ),
+        (
+            r#"{"consumers": {"key": "header:x", "on_missing": "address"}}"#,
+            "metrics: consumers.on_missing: unknown field; remove it, the fields here are key, max, show",
+        ),
+        (
+            r#"{"consumers": "header:x"}"#,
+            "metrics: consumers: found \"header:x\", allowed an object; put the fields in { }",
         ),
         (r#"{"max_serie": 10}"#, "metrics: max_serie: unknown field; did you mean \"max_series\"?"),
         ("[]", "metrics: configuration: found a list, allowed an object; put the fields in { }"),

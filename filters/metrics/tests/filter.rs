@@ -193,6 +193,16 @@ fn a_summary_says_what_is_in_force() {
             "health below /health, live and ready for everybody; ready if Envoy is and api, pages are by 50% of their hosts; asked of admin every 2s within 1s, at most 10s old",
         ]
     );
+    let consumers = r#"{"consumers": {"key": ["claim:sub", "host"], "max": 7, "show": true}}"#;
+    assert_eq!(
+        worker(&host, consumers).summary()[1],
+        "at most 7 consumers by claim sub and host, shown in clear"
+    );
+    let consumers = r#"{"consumers": {"key": "header:x-api-key"}}"#;
+    assert_eq!(
+        worker(&host, consumers).summary()[1],
+        "at most 20 consumers by header x-api-key, shown as hashes"
+    );
     let kept = r#"{"errors": {"max": 5, "statuses": 404, "aborted": false, "address": true, "user_agent": true}}"#;
     assert_eq!(
         worker(&host, kept).summary()[2],

@@ -4,15 +4,16 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use kit::Nanos;
-use kit::fake::FakeHost;
+use kit::exchange::Attribute;
+use kit::fake::{FakeExchange, FakeHost};
+use kit::{Filter, Nanos, config};
 use proptest::prelude::*;
-use weir_metrics::Config;
 use weir_metrics::config::Status;
 use weir_metrics::facts::Facts;
 use weir_metrics::labels::{Answerer, Class, Method};
 use weir_metrics::policy;
 use weir_metrics::series::Table;
+use weir_metrics::{Config, Metrics};
 
 const DETAILS: [&str; 5] =
     ["via_upstream", "weir_limited", "route_not_found", "downstream_remote_disconnect", ""];
@@ -101,5 +102,45 @@ proptest! {
             let counted = total(&host, "weir_metrics_requests_total", &label).0;
             prop_assert_eq!(counted, i64::try_from(expected).unwrap());
         }
+    }
+
+    #[test]
+    fn consumers_add_up_and_are_bounded(
+        // By worker, consumer, status; consumer 0 has no key, from 200 on it is a tick.
+        steps in proptest::collection::vec((0..3_usize, prop_oneof![0..5_u8, 0..40_u8, any::<u8>()], 0..700_u64), 0..1_000),
+        max in 1..6_usize,
+        conflicts in 0..9_u32,
+    ) {
+        let host = FakeHost::default();
+        let text = format!(r#"{{"consumers": {{"key": "header:x-key", "max": {max}}}}}"#);
+        let workers: [Metrics; 3] = std::array::from_fn(|_| {
+            Metrics::new(config::load("metrics", text.as_bytes(), Metrics::read).unwrap(), &host)
+        });
+        host.schedule_conflicts(conflicts);
+        let mut n_exchanges = 0;
+        for (worker, consumer, status) in &steps {
+            if *consumer >= 200 {
+                host.advance(Nanos::from_millis(250));
+                workers[*worker].on_tick(&host);
+                continue;
+            }
+            let key = consumer.to_string();
+            let headers = [("x-key", key.as_str())];
+            let x = FakeExchange::get(&host, "/", if *consumer == 0 { &[] } else { &headers })
+                .with_attribute(Attribute::ResponseCode, &status.to_le_bytes());
+            let mut stream = Default::default();
+            workers[*worker].on_request_headers(&mut stream, &x, true);
+            workers[*worker].on_log(&mut stream, &x);
+            n_exchanges += 1;
+        }
+        let family = "weir_metrics_consumer_requests_total";
+        prop_assert_eq!(total(&host, family, "").0, n_exchanges);
+        let labels: BTreeSet<String> = host
+            .metric_names()
+            .into_iter()
+            .filter(|name| name.starts_with(family))
+            .filter_map(|name| Some(name.split(';').nth(1)?.to_owned()))
+            .collect();
+        prop_assert!(labels.len() <= max + 2, "{labels:?}");
     }
 }

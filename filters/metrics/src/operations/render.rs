@@ -7,6 +7,7 @@ use kit::operations::openapi::{Operation, Parameter, Schema};
 use kit::{Nanos, Reply};
 use serde_json::{Map, Value, json};
 
+use crate::consumers::Busiest;
 use crate::labels::{Class, Method, Outcome};
 use crate::stats::failures::{Failure, Failures};
 use crate::stats::histogram::MAX_RELATIVE_ERROR;
@@ -21,7 +22,7 @@ const ROUTES: &[Parameter] = &[Parameter {
     says: "lists no more than so many routes",
 }];
 
-/// How many failures are listed.
+/// How many failures or consumers are listed.
 const LIMIT: &[Parameter] =
     &[Parameter { name: "limit", schema: Schema::Number, says: "lists no more than so many" }];
 
@@ -42,6 +43,14 @@ pub(super) const OPERATIONS: [Operation; 4] = [
     Operation { method: "GET", path: "/errors", does: "the latest failures", query: &[LIMIT] },
     Operation { method: "POST", path: "/reset", does: "forgets what was counted", query: &[] },
 ];
+
+/// What they list besides where consumers are told apart.
+pub(super) const CONSUMERS: [Operation; 1] = [Operation {
+    method: "GET",
+    path: "/consumers",
+    does: "the busiest consumers of the last minutes",
+    query: &[LIMIT],
+}];
 
 /// The quantiles that are told, in thousandths.
 const QUANTILES: [(&str, u32); 3] = [("p50", 500), ("p95", 950), ("p99", 990)];
@@ -143,6 +152,25 @@ pub(super) fn performance(
 pub(super) fn errors(failures: &Failures, max: usize, limit: usize) -> Reply {
     let latest: Vec<Value> = failures.kept.iter().rev().take(limit).map(failure).collect();
     ok(&json!({ "failures": failures.total, "max": max, "latest": latest }))
+}
+
+/// The busiest consumers.
+pub(super) fn consumers(busiest: &Busiest, limit: usize) -> Reply {
+    let consumers = busiest.consumers.iter().take(limit).map(|busy| {
+        json!({
+            "consumer": busy.consumer,
+            "has_series": busy.has_series,
+            "at_least": busy.at_least,
+            "at_most": busy.at_most,
+        })
+    });
+    ok(&json!({
+        "span_seconds": seconds(busiest.span),
+        "requests": busiest.requests,
+        "max": busiest.max,
+        "with_series": busiest.with_series,
+        "consumers": consumers.collect::<Vec<Value>>(),
+    }))
 }
 
 /// What a reset did.
