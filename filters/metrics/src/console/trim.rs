@@ -1,8 +1,9 @@
 //! Takes out of a file what only its readers need, when the module is built: comments, indentation, and blanks beside
 //! punctuation.
 //!
-//! It knows just enough of a language not to touch what is quoted. What it does not know, the files do without:
-//! texts over several lines, and quotes, blanks or `//` in regular expressions.
+//! It knows just enough of a language not to touch what is quoted: in a template, what a placeholder holds is a script
+//! again, which may hold another template. What it does not know, the files do without: texts over several lines, and
+//! quotes, blanks or `//` in regular expressions.
 
 /// What a file is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +24,17 @@ pub(super) const fn text<const N: usize>(text: &str, language: Language) -> [u8;
     walk::<N>(text.as_bytes(), language).0
 }
 
+/// How deep templates stand in the placeholders of one another, at most.
+const DEPTH: usize = 4;
+
 /// Writes what is left into an array while it has room, and counts it.
 #[expect(clippy::indexing_slicing, reason = "runs in the compiler: a slip fails the build")]
 const fn walk<const N: usize>(bytes: &[u8], language: Language) -> ([u8; N], usize) {
     let mut kept = [0; N];
     let (mut at, mut n, mut last) = (0, 0, b'\n');
     let mut quote = None;
+    // How many braces are open in each placeholder that is open, the outermost first.
+    let (mut braces, mut depth) = ([0_u32; DEPTH], 0);
     while at < bytes.len() {
         let byte = bytes[at];
         if quote.is_none() && has(bytes, at, *b"/*") {
@@ -59,13 +65,30 @@ const fn walk<const N: usize>(bytes: &[u8], language: Language) -> ([u8; N], usi
                 kept[n] = bytes[at];
             }
             n += 1;
-        } else {
-            quote = match quote {
-                Some(open) if open == byte => None,
-                None if matches!(byte, b'"' | b'\'' | b'`') => Some(byte),
-                as_it_was => as_it_was,
-            };
         }
+        quote = match (quote, byte) {
+            // The brace that follows is the first to be counted.
+            (Some(b'`'), b'$') if next == b'{' => {
+                depth += 1;
+                None
+            }
+            (None, b'{') if depth > 0 => {
+                braces[depth - 1] += 1;
+                None
+            }
+            (None, b'}') if depth > 0 => {
+                braces[depth - 1] -= 1;
+                if braces[depth - 1] == 0 {
+                    depth -= 1;
+                    Some(b'`')
+                } else {
+                    None
+                }
+            }
+            (None, b'"' | b'\'' | b'`') => Some(byte),
+            (Some(open), _) if open == byte => None,
+            (as_it_was, _) => as_it_was,
+        };
         at += 1;
     }
     (kept, n)
@@ -76,6 +99,8 @@ const fn is_idle(last: u8, byte: u8, next: u8, language: Language) -> bool {
     match (language, byte) {
         (_, b'\n') if last == b'\n' => true,
         (Language::Css, b'\n') => matches!(last, b',' | b';' | b'{' | b'}'),
+        // Where no statement can end.
+        (Language::Js, b'\n') => matches!(last, b',' | b';' | b'{' | b'('),
         (_, b' ') if matches!(last, b' ' | b'\n') || next == b'\n' => true,
         (Language::Css, b' ') => {
             matches!(last, b',' | b':' | b';' | b'{' | b'}') || matches!(next, b'{' | b'}')
@@ -133,10 +158,10 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     macro_rules! assert_trimmed {
-        ($language:ident, $file:literal, $kept:literal) => {
+        ($language:ident, $file:literal, $kept:literal) => {{
             const KEPT: [u8; len($file, Language::$language)] = text($file, Language::$language);
             assert_eq!(std::str::from_utf8(&KEPT), Ok($kept));
-        };
+        }};
     }
 
     #[test]
@@ -144,7 +169,17 @@ mod tests {
         assert_trimmed!(
             Js,
             "// a 'b\n\n/** c\n * d */\nconst x = 'a  // b\\' = c'; // e\n  if (x) { f(x + +y, `${ z } ,`) }\n",
-            "const x='a  // b\\' = c';\nif(x){f(x + +y,`${ z } ,`)}\n"
+            "const x='a  // b\\' = c';if(x){f(x + +y,`${z} ,`)}\n"
+        );
+        assert_trimmed!(Js, "f(\n  a, // b\n  c, {\n  d: e,\n})\ng()\n", "f(a,c,{d:e,})\ng()\n");
+    }
+
+    #[test]
+    fn a_template_in_a_placeholder_of_another_keeps_its_blanks_too() {
+        assert_trimmed!(
+            Js,
+            "f(`${ a ? `${ b } ` : '' }${ g({ c: `x ( ${ d } )` }) } , \\${ e }`) ; // h\n",
+            "f(`${a?`${b} `:''}${g({c:`x ( ${d} )`})} , \\${ e }`);"
         );
     }
 
