@@ -15,7 +15,7 @@ function showBreakers({ total, breakers }) {
   say($('breakers-of'), total > breakers.length ? `the first ${count(breakers.length)} of ${count(total)}` : plural(total, 'breaker'));
   measure($('open'), open ? [count(open), 'open'] : unwell ? [count(unwell), 'not closed'] : [total ? 'Closed' : NONE, '']);
   set($('open'), 'class', `value ${open ? 'bad' : unwell ? 'warn' : total ? 'good' : ''}`);
-  say($('open-of'), total ? `of ${count(total)}` : 'none met yet');
+  say($('open-of'), unwell ? `of ${count(total)}` : total ? plural(total, 'breaker') : 'none met yet');
   show($('e-breakers'), !total);
   show($('breaker-rows').closest('.scroll'), total);
   list($('breaker-rows'), breakers, ({ id }) => id, newBreaker, showBreaker);
@@ -49,10 +49,10 @@ function showBreaker(node, one) {
     one.share_passing != null ? `${joined(share(one.share_passing))} pass` : ''].filter(Boolean).join(', '));
   const { ended, failed, slow, shed } = one.window;
   const [tally, bar, more] = window.firstChild.children;
-  say(tally, ended ? `${count(failed)} of ${count(ended)} failed` : 'no request');
+  say(tally, ended ? `${count(failed)} of ${count(ended)} failed` : one.state === 'open' ? 'empty since it opened' : 'nothing counted');
   show(bar, ended);
   portions(bar, [['refused', failed], ['hit', ended - failed]]);
-  say(more, [slow ? `${count(slow)} slow` : '', shed ? `${count(shed)} shed` : '', one.openings ? `opened ${plural(one.openings, 'time')} in a row` : ''].filter(Boolean).join(', '));
+  say(more, [slow ? `${count(slow)} slow` : '', shed ? `${count(shed)} shed` : '', one.openings > 1 && one.state !== 'closed' ? `opened ${count(one.openings)} times in a row` : ''].filter(Boolean).join(', '));
   const failures = one.last_failures;
   const [none, details] = last.firstChild.children;
   show(none, !failures.length);
@@ -75,7 +75,7 @@ function showEvents({ events }) {
     (node, event) => {
       const [kind, to] = STATES[event.to] ?? ['', words(event.to)];
       const causes = Object.entries(event).filter(([name]) => !['at', 'rule', 'per', 'scope', 'id', 'from', 'to', 'by'].includes(name))
-        .map(([name, value]) => `${words(name)} ${words(value)}`);
+        .map(([name, value]) => `${words(name)} ${words(value).replace(/s\d+ms$/, 's')}`);
       say(node.firstChild, [`${named(event)}: ${event.from === event.to ? to : `${(STATES[event.from] ?? ['', words(event.from)])[1]} → ${to}`}`, ...causes, event.by ? `by ${event.by}` : '']
         .filter(Boolean).join(', '));
       say(node.lastChild, clock(event.at));

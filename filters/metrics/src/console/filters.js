@@ -34,8 +34,6 @@ function sources({ limits, cache, breakers, health }) {
     show(document.querySelector(`nav a[href="#${id}"]`), is);
   }
   show($('tile-open'), breakers);
-  set($('limits'), 'class', cache ? 'card half' : 'card');
-  set($('cache'), 'class', limits ? 'card half' : 'card');
   return all;
 }
 
@@ -56,7 +54,9 @@ function showLimits() {
   if (!rules) return;
   const refusals = top ? sum([...top.values()].map((found) => found.refusals)) : 0;
   const longest = top ? Math.max(0, ...[...top.values()].map((found) => found.span_seconds)) : 0;
-  say($('limits-of'), top ? `${plural(refusals, 'refusal')} in the last ${age(longest)}` : '');
+  // Counts go back as far as their window, though not beyond the start.
+  const back = Math.min(longest, latest.stats?.uptime_seconds ?? longest);
+  say($('limits-of'), top ? `${plural(refusals, 'refusal')} in the last ${age(back < 60 ? back : back - back % 60)}` : '');
   show($('e-rules'), !rules.length);
   list($('rules'), rules, ({ name }) => name, () => make('div', { class: 'rule' },
     make('div', { class: 'top' }, make('h3'), make('span', { class: 'tag' }), make('span', { class: 'soft small' })),
@@ -97,7 +97,7 @@ function showCache(body) {
     .map(([why, n]) => `${words(why)} ${count(n)}`).join(', ');
   facts($('cache-facts'), [
     ['Stored', count(body.stored)], ['Served', size(body.bytes_served)],
-    ['Not stored', reasons(body.not_stored) || 'nothing'], ['Given way', reasons(body.evictions) || 'nothing'],
+    ['Not stored', reasons(body.not_stored) || 'nothing'], ['Evicted', reasons(body.evictions) || 'nothing'],
     ['Invalidated', body.invalidations ? count(body.invalidations) : null],
   ]);
 }

@@ -14,9 +14,9 @@ const OUTCOMES = [
 /** A picture in `host`; call the result with the number of requests of each outcome. */
 function river(host) {
   const SLOT = 38;   // a row's height, beside what it is wide for its share
-  const WIDE = 130;  // all requests together
+  const WIDE = 130;  // all requests together, at least
   const BAR = 9;
-  const height = OUTCOMES.length * SLOT + WIDE;
+  const bare = OUTCOMES.length * SLOT;
   const source = draw('rect', { x: 0, width: BAR, rx: 3, fill: 'var(--soft)' });
   const label = draw('text', { class: 'name', x: 0 }, 'Requests');
   const amount = draw('text', { x: 0 });
@@ -29,7 +29,7 @@ function river(host) {
     title: draw('text', {}, name),
     value: draw('text', {}),
   }));
-  const picture = draw('svg', { role: 'img', height }, ...rows.map((row) => row.ribbon), source, label, amount,
+  const picture = draw('svg', { role: 'img' }, ...rows.map((row) => row.ribbon), source, label, amount,
     ...rows.flatMap(({ mouth, title, value }) => [mouth, title, value]));
   host.append(picture);
   let flow = null;
@@ -40,20 +40,25 @@ function river(host) {
     const total = sum(rows.map(({ kind }) => flow[kind] ?? 0));
     const isNarrow = width < 560;
     const right = width - (isNarrow ? 142 : 262);
+    // The picture is as high as its place, which is as high as what stands beside it.
+    const height = Math.max(bare + WIDE, host.clientHeight);
+    const all = height - bare;
+    set(picture, 'height', height);
     set(picture, 'viewBox', `0 0 ${width} ${height}`);
-    const first = (height - WIDE) / 2;
+    const first = bare / 2;
     set(source, 'y', first);
-    set(source, 'height', WIDE);
+    set(source, 'height', all);
     for (const text of [label, amount]) set(text, 'visibility', isNarrow ? 'hidden' : 'visible');
     set(label, 'y', first - 25);
     set(amount, 'y', first - 9);
     say(amount, count(total));
+    set(source, 'opacity', total ? 1 : 0.35);
     let from = first;
     let top = 0;
     for (const { kind, name, why, ribbon, mouth, title, value } of rows) {
       const n = flow[kind] ?? 0;
       const part = total ? n / total : 0;
-      const wide = part * WIDE;
+      const wide = (total ? part : 1 / rows.length) * all;
       const drawn = n ? Math.max(1.5, wide) : 0;
       const middle = top + (SLOT + wide) / 2;
       const to = middle - drawn / 2;

@@ -87,7 +87,7 @@ async function look(source) {
   source.next = Date.now() + (problem ? Math.min(source.every * 2 ** source.failures, SLOWEST) : source.every) - POLL / 4;
   if (source.note) {
     const where = problem?.status === 401 ? 'The token is not accepted here: give all filters the same. ' : '';
-    say(source.note, problem ? `${where}${source.path}: ${problem.message}` : '');
+    say(source.note, problem ? `${where}${source.path.split('?')[0]}: ${problem.message}` : '');
     show(source.note, problem);
     const section = source.note.closest('.card');
     section.toggleAttribute('data-stale', [...section.querySelectorAll('.note')].some((note) => !note.hidden));
@@ -115,10 +115,13 @@ const wait = () => Math.min(POLL * 2 ** lost, SLOWEST);
 
 /** Says whether what is shown is of now. */
 function tellLink() {
-  const [kind, text] = paused ? ['soft', 'Paused']
-    : lost ? ['bad', `No answer, next try in ${wait() / 1000} s`] : ['good', 'Live'];
+  const [kind, text, more] = paused ? ['soft', 'Paused', '']
+    : lost ? ['bad', 'No answer', `, next try in ${wait() / 1000} s`] : ['good', 'Live', ''];
+  const [state, next] = $('link').firstChild.children;
   set($('link'), 'class', `pill ${kind}`);
-  say($('link'), text);
+  say(state, text);
+  say(next, more);
+  $('room').toggleAttribute('data-lost', lost);
   say($('pause'), paused ? 'Go on' : 'Pause');
 }
 

@@ -4,7 +4,7 @@ const THEMES = ['auto', 'light', 'dark'];
 
 function theme(name) {
   set(document.documentElement, 'data-theme', name === 'auto' ? null : name);
-  say($('theme').lastChild, name);
+  say($('theme').lastChild, `: ${name}`);
   set($('theme'), 'aria-label', `Theme: ${name}`);
   try { localStorage.setItem('weir-theme', name); } catch { /* Then it is for this time only. */ }
 }
@@ -21,11 +21,11 @@ say($('host'), location.host);
 document.title = `Weir console · ${location.host}`;
 
 drawRate = chart($('c-rate'), $('l-rate'), 'Requests per second', [
-  { name: 'requests', kind: 'upstream', isFilled: true }, { name: 'errors', kind: 'refused', isFilled: true },
-], rate, ' / s');
+  { name: 'requests', kind: 'upstream', isFilled: true }, { name: 'errors', kind: 'refused', isFilled: true, isRare: true },
+], rate, evenly, ' / s');
 drawTime = chart($('c-time'), $('l-time'), 'Latency', [
   { name: 'p50', kind: 'hit' }, { name: 'p95', kind: 'upstream' }, { name: 'p99', kind: 'limited' },
-], (value) => joined(span(value)));
+], (value) => joined(span(value)), byPowers);
 drawFlow = river($('river'));
 
 $('theme').addEventListener('click', nextTheme);

@@ -45,7 +45,8 @@ function showPeriod() {
   set($('ratio'), 'class', `value ${found.error_ratio > 0.05 ? 'bad' : found.errors ? 'warn' : ''}`);
   say($('ratio-of'), `${count(found.errors)} of ${count(requests)}`);
   measure($('p95'), span(time.p95));
-  say($('p95-of'), `p50 ${joined(span(time.p50))} · p99 ${joined(span(time.p99))}`);
+  // A line may end between the two, and nowhere else.
+  say($('p95-of'), ['p50', 'p99'].map((name) => `${name} ${joined(span(time[name]))}`.replaceAll(' ', '\u00a0')).join(' · '));
   measure($('limited'), [count(flow.limited), '']);
   say($('limited-of'), requests ? `${joined(share(flow.limited / requests))} of requests` : '');
   const cached = flow.hit + flow.stale;
@@ -54,6 +55,7 @@ function showPeriod() {
   say($('flow-of'), `${plural(requests, 'request')} ${when}`);
   drawFlow(flow);
   const classes = CLASSES.map(([name, meaning]) => [name, meaning, found.by_class[name] ?? 0]).filter(([, , n]) => n);
+  show($('classes'), classes.length);
   portions($('classes'), classes.map(([name, , n]) => [`c${name}`, n]));
   pairs($('class-list'), classes.map(([name, meaning, n]) =>
     [`${/^\d/.test(name) ? `${name} ` : ''}${meaning}`, `${count(n)} · ${joined(share(n / requests))}`, `c${name}`]));
@@ -62,13 +64,14 @@ function showPeriod() {
 function showStats(body) {
   latest.stats = body;
   const tagged = (counts) => Object.entries(counts).sort((a, b) => b[1] - a[1]).map(([name, n]) => `${name} · ${count(n)}`);
+  say($('in-flight'), body.in_flight == null ? '' : ` · ${count(body.in_flight)} in flight`);
   chips($('codes'), tagged(body.by_status));
   chips($('methods'), tagged(body.by_method));
   facts($('decisions'), Object.entries(body.decisions).map(([filter, all]) => [filter,
     Object.entries(all).sort((a, b) => b[1] - a[1]).map(([word, n]) => `${words(word)} ${count(n)}`).join(', ')]));
   for (const id of ['codes', 'methods', 'decisions']) show($(id).parentElement, $(id).children.length);
   show($('e-status'), !body.requests);
-  say($('about'), `Counting since ${age(body.since_reset_seconds)}, up for ${age(body.uptime_seconds)}. ` +
+  say($('about'), `Counting for ${age(body.since_reset_seconds)}, up for ${age(body.uptime_seconds)}. ` +
     `Quantiles are within ${joined(share(body.quantile_error))}. Requests of operators are in no number.`);
   showRoutes();
 }
@@ -78,12 +81,13 @@ function showRoutes() {
   if (!stats || !performance) return;
   const routes = chosen('order') === 'slow' ? performance.slowest_routes : stats.routes;
   list($('routes'), routes, ({ route }) => route, () => make('tr', {},
-    make('th', { scope: 'row' }), ...['', '', ' rare', '', ' rare'].map((rare) => make('td', { class: `number${rare}` })),
+    make('th', { scope: 'row' }), ...['', '', ' rare', '', ' rare'].map((rare) => make('td', { class: `number${rare}` }, make('span', { class: 'rare' }), make('span'))),
     make('td', { class: 'rare' }, make('div', { class: 'parts thin' }))), (node, { route, requests, errors, error_ratio, latency_seconds: time, flow }) => {
     const [name, all, failed, p50, p95, p99, decided] = node.children;
     say(name, route);
     say(all, count(requests));
-    say(failed, errors ? `${count(errors)} · ${joined(share(error_ratio))}` : '0');
+    say(failed.firstChild, errors ? `${count(errors)} · ` : '');
+    say(failed.lastChild, errors ? joined(share(error_ratio)) : '0');
     for (const [cell, value] of [[p50, time.p50], [p95, time.p95], [p99, time.p99]]) say(cell, joined(span(value)));
     const parts = OUTCOMES.filter(([kind]) => flow[kind]);
     portions(decided.firstChild, parts.map(([kind]) => [kind, flow[kind]]));
@@ -130,7 +134,7 @@ function showHealth(body) {
   const { envoy, memory, version, uptime_seconds: uptime, cache, checks } = body;
   facts($('health-facts'), [
     ['Up for', age(uptime)], ['Weir', version], ['Envoy', envoy && `${envoy.version}, ${envoy.state.toLowerCase()}`],
-    ['Memory in use', memory && size(memory.allocated_bytes)], ['Memory from the system', memory && size(memory.physical_bytes)],
+    ['Memory in use', memory && size(memory.allocated_bytes)], ['Memory reserved', memory && size(memory.physical_bytes)],
     ['Stored responses', cache && `${count(cache.entries)}, ${size(cache.bytes)}`],
     ['Clusters asked', checks?.clusters_age_seconds != null ? `${age(checks.clusters_age_seconds)} ago` : null],
     ['Last trouble in asking', checks?.last_failure],
