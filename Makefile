@@ -43,7 +43,7 @@ ifneq (,$(if $(QUIET),,$(call asked,proxy testbed testbed-native demo traffic ch
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build modules probe packer programs test test-unit test-wasm test-sim test-envoy test-tidy \
+.PHONY: help setup build modules probe packer programs test test-unit test-wasm test-sim test-envoy test-console test-tidy \
 	test-testbed proxy testbed testbed-images testbed-native testbed-down demo traffic check-config fmt lint doc costs bench hit-ratios clean
 
 help: ## show this list
@@ -101,7 +101,7 @@ packer: setup-rust
 programs: setup-rust
 	@cargo build $(TOOL) -p weir-testbed -p weir-upstream --bins
 
-test: test-unit test-wasm test-sim test-envoy test-tidy ## every test that needs no container engine
+test: test-unit test-wasm test-sim test-envoy test-console test-tidy ## every test that needs no container engine
 
 test-unit: modules programs setup-envoy setup-redis setup-prometheus ## native tests of the filters, of the programs, of rules and dashboards
 	@cargo test $(TESTS) $(NATIVE:%=-p %)
@@ -114,6 +114,9 @@ test-sim: modules probe ## the shipped modules in a simulated host, with counted
 
 test-envoy: modules probe setup-envoy setup-h2load ## the shipped modules in a real Envoy
 	@cargo test $(TESTS) -p weir-tests --test envoy
+
+test-console: modules setup-envoy setup-chromium ## the console in a real browser, before a real Envoy
+	@cargo test $(TESTS) -p weir-tests --test console
 
 test-tidy: setup-rust ## the rules of the house that a machine can check
 	@cargo test $(TESTS) -p weir-tests --test tidy

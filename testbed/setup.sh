@@ -3,7 +3,7 @@
 #
 #   testbed/setup.sh [--quiet] [PART...]    without a part: all of them
 #
-# Parts: rust envoy redis prometheus h2load node wasm-bindgen debootstrap (for the stack's images, where no registry is),
+# Parts: rust envoy redis prometheus h2load node chromium wasm-bindgen debootstrap (for the stack's images, where no registry is),
 # and stack: what the local stack needs as plain processes, unless there is an engine for containers.
 # System packages come from apt, with the rights to install (root, or sudo without a password).
 # Without them, or on another system, it names what to install and stops before it changes anything.
@@ -18,7 +18,7 @@ ENVOY_SHA256_X86_64=a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf
 ENVOY_SHA256_AARCH64=55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea
 ENVOY_HOME=.tools/envoy-$ENVOY_VERSION
 
-ALL="rust envoy redis prometheus h2load node wasm-bindgen debootstrap"
+ALL="rust envoy redis prometheus h2load node chromium wasm-bindgen debootstrap"
 QUIET=no
 
 main() {
@@ -48,6 +48,7 @@ missing_packages() {
             prometheus) has prometheus || needed+=" prometheus" ;;
             h2load) has h2load || needed+=" nghttp2-client" ;;
             node) has node || needed+=" nodejs" ;;
+            chromium) { has chromium && has chromedriver; } || needed+=" chromium chromium-driver fonts-liberation" ;;
             debootstrap) has debootstrap || needed+=" debootstrap" ;;
         esac
     done
@@ -76,6 +77,7 @@ bring_redis() { report redis-server; }
 bring_prometheus() { report prometheus; }
 bring_h2load() { report h2load; }
 bring_node() { report node; }
+bring_chromium() { report chromedriver; }
 bring_debootstrap() { report debootstrap; }
 
 # The toolchain of rust-toolchain.toml with its components and the wasm target.

@@ -22,6 +22,9 @@ use crate::http::Message;
 /// How long anything that needs no load may take on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a start may take, the module compiled: seconds alone, and far more beside others that compile.
+const READY_WITHIN: Duration = Duration::from_secs(180);
+
 /// The file of the access log in the gateway's directory.
 const ACCESS_LOG: &str = "access.log";
 
@@ -180,6 +183,7 @@ impl Setup {
                 .map(str::to_owned)
                 .to_vec(),
             keep_lines: 2_000,
+            ready_within: READY_WITHIN,
             ..Options::default()
         };
         let envoy = Envoy::start(&self.bootstrap(dir.path()), options)?;

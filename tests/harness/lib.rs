@@ -8,6 +8,7 @@
 )]
 
 pub mod admin;
+pub mod browser;
 pub mod client;
 pub mod filters;
 pub mod gateway;
