@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use weir_testbed::envoy::{Envoy, Options, StartError, own_messages};
+use weir_testbed::envoy::{AdminError, Envoy, Options, StartError, own_messages};
 use weir_testbed::proxy::bootstrap::wasm_filter;
 use weir_testbed::proxy::stats::stats_config;
 use weir_testbed::{root, wait};
@@ -22,7 +22,7 @@ use crate::http::Message;
 /// How long anything that needs no load may take on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a start may take, the module compiled: seconds alone, and far more beside others that compile.
+/// How long a start or an update may take, the module compiled: seconds alone, and far more beside others that compile.
 const READY_WITHIN: Duration = Duration::from_secs(180);
 
 /// The file of the access log in the gateway's directory.
@@ -343,10 +343,7 @@ impl Gateway {
     /// Gives the filter another configuration; true if Envoy took it, false if it kept the old one.
     pub fn update(&self, configuration: &Value) -> bool {
         let counts = || {
-            let stats = self
-                .envoy
-                .stats("extension_config_discovery.http_filter")
-                .expect("the admin interface answers");
+            let stats = self.envoy.stats("extension_config_discovery.http_filter")?;
             let sum = |name: &str| -> u64 {
                 stats
                     .iter()
@@ -354,12 +351,13 @@ impl Gateway {
                     .map(|(_, value)| *value)
                     .sum()
             };
-            (sum(".update_success"), sum(".update_rejected"))
+            Ok::<_, AdminError>((sum(".update_success"), sum(".update_rejected")))
         };
-        let before = counts();
+        let before = counts().expect("the admin interface answers");
         let version = self.version.fetch_add(1, Ordering::SeqCst) + 1;
         publish(self.dir.path(), &self.module, &configuration.to_string(), version);
-        let after = wait::until(PATIENCE, || Some(counts()).filter(|after| *after != before));
+        // The thread that answers for the admin interface is the one that makes the new VM: silence is "not yet".
+        let after = wait::until(READY_WITHIN, || counts().ok().filter(|after| *after != before));
         let after =
             after.unwrap_or_else(|| panic!("no word on the update\n{}", self.envoy.log_tail()));
         after.0 > before.0
