@@ -112,7 +112,7 @@ impl Filter for CircuitBreaker {
 
     fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
         let host = x.host();
-        if let Some(answer) = operations::answer(&self.config.operations, self, x) {
+        if let Some(answer) = operations::answer(&self.config.operations, self, x, end) {
             answer.audit.iter().for_each(|line| log::info!("{line}"));
             x.note(signals::NAME, answer.word);
             return answer.reply.into_flow();

@@ -26,13 +26,14 @@ mod hands;
 mod ledger;
 mod render;
 pub mod selection;
+mod table;
 
 use kit::net::client_address;
 use kit::operations::parameters::only;
 use kit::operations::{Access, Answer, Asked, Refusal, json};
 use kit::{Exchange, Reply};
 
-pub(crate) use render::OPERATIONS;
+pub(crate) use table::OPERATIONS;
 
 pub use ledger::{
     Act, Acted, BreakerInfo, Change, Filter, HeldInfo, Ledger, Listed, MAX_LISTED, RuleInfo, Target,
@@ -41,9 +42,13 @@ use selection::{read_events, read_filter, read_hold, read_target};
 
 /// Answers a request that is for the operations endpoints; `None` for any other. Ask in the request phase.
 ///
+/// `end` says that the request has no body.
+///
 /// **Cost**: as [`Access::decide`] for any other; what an operator asks for costs what the [`Ledger`] needs.
-pub fn answer(access: &Access, ledger: &dyn Ledger, x: &dyn Exchange) -> Option<Answer> {
-    kit::operations::answer(access, x, |asked, audit| Endpoints { ledger, x }.answer(asked, audit))
+pub fn answer(access: &Access, ledger: &dyn Ledger, x: &dyn Exchange, end: bool) -> Option<Answer> {
+    kit::operations::answer(access, x, end, |asked, audit| {
+        Endpoints { ledger, x }.answer(asked, audit)
+    })
 }
 
 /// What there is below the prefix.

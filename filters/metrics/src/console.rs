@@ -15,19 +15,28 @@ use std::cell::OnceCell;
 
 use kit::Reply;
 use kit::operations::json::{ok, put_some};
-use kit::operations::openapi::Operation;
+use kit::operations::openapi::shape::{Shape, has, may_have};
+use kit::operations::openapi::{Gives, Operation};
 use serde_json::{Map, Value};
 
 use page::Page;
 use settings::Settings;
 
-/// What the index and the OpenAPI document list; the page itself is for people.
-pub const OPERATIONS: [Operation; 1] = [Operation {
-    method: "GET",
-    path: "/console/settings",
-    does: "where the console, the page at /console, finds the endpoints of the other filters",
-    query: &[],
-}];
+/// What the index and the OpenAPI document list.
+pub const OPERATIONS: [Operation; 2] = [
+    Operation::get("/console", "the page for people", Gives::Page).open(),
+    Operation::get(
+        "/console/settings",
+        "where the console finds the endpoints of the other filters",
+        Gives::Json(&Shape::Object(&[&[
+            has("version", Shape::Text),
+            may_have("health", Shape::Text),
+            may_have("limits", Shape::Text),
+            may_have("cache", Shape::Text),
+            may_have("breakers", Shape::Text),
+        ]])),
+    ),
+];
 
 /// The console of one worker.
 #[derive(Debug)]

@@ -27,6 +27,7 @@
 
 mod health;
 mod render;
+mod table;
 
 use kit::net::client_address;
 use kit::operations::openapi::{self, Operation};
@@ -145,8 +146,11 @@ impl Resource {
 impl<'a> Desk<'a> {
     /// Leaves what can be asked for where the OpenAPI document is made of it.
     pub fn publish(&self, host: &dyn Host) {
-        let below_health = health_path(self.access.prefix(), self.health);
-        openapi::publish(host, signals::NAME, &self.lists(below_health.as_deref()));
+        let prefix = self.access.prefix();
+        let below_health = health_path(prefix, self.health);
+        let common = prefix.map(|prefix| (prefix, openapi::COMMON.as_slice()));
+        let own = self.lists(below_health.as_deref());
+        openapi::publish(host, signals::NAME, &[common.as_slice(), &own].concat());
     }
 
     /// What can be asked for, by what it stands below.
@@ -156,9 +160,13 @@ impl<'a> Desk<'a> {
     {
         let prefix = self.access.prefix();
         let below = |operations: &'static [Operation]| prefix.map(|prefix| (prefix, operations));
-        let own = below(&render::OPERATIONS);
-        let consumers = self.consumers.and_then(|_| below(&render::CONSUMERS));
-        let health = below_health.map(|path| (path, health::OPERATIONS.as_slice()));
+        let own = below(&table::OPERATIONS);
+        let consumers = self.consumers.and_then(|_| below(&table::CONSUMERS));
+        let health =
+            self.health.zip(below_health).map(|(health, path)| match health.settings.open {
+                true => (path, table::OPEN_HEALTH.as_slice()),
+                false => (path, table::HEALTH.as_slice()),
+            });
         let console = self.console.and_then(|_| below(&console::OPERATIONS));
         [own, consumers, health, console].into_iter().flatten().collect()
     }
@@ -170,7 +178,7 @@ impl<'a> Desk<'a> {
     /// **Cost**: off, nothing; as [`Access::decide`] for any other request; what an operator asks for costs up to
     /// sixty values of shared data.
     pub fn answer(&self, x: &dyn Exchange, end: bool) -> Option<Answer> {
-        if let Some(answer) = self.health.and_then(|health| self.probe(health, x)) {
+        if let Some(answer) = self.health.and_then(|health| self.probe(health, x, end)) {
             return Some(answer);
         }
         if let Some(console) = self.console {
@@ -182,7 +190,7 @@ impl<'a> Desk<'a> {
                 return Some(answer);
             }
         }
-        operations::answer(self.access, x, |asked, audit| self.granted(x, asked, end, audit))
+        operations::answer(self.access, x, end, |asked, audit| self.granted(x, asked, audit))
     }
 
     /// The console's page for whoever has no token: it holds no data. A wrong address does not get it.
@@ -194,7 +202,7 @@ impl<'a> Desk<'a> {
     }
 
     /// What has no proof or a path of its own: health.
-    fn probe(&self, health: &Health, x: &dyn Exchange) -> Option<Answer> {
+    fn probe(&self, health: &Health, x: &dyn Exchange, end: bool) -> Option<Answer> {
         let own = health.settings.path.as_deref();
         let rest = match own {
             Some(path) => operations::below(path, x)?,
@@ -216,6 +224,7 @@ impl<'a> Desk<'a> {
             return Some(Answer { reply, word: denial.word(), audit: Vec::new() });
         }
         Some(granted(|_| {
+            Refusal::unless_ended(end)?;
             let probe = probe.ok_or_else(|| Refusal::nothing_at(&rest, &health::PATHS))?;
             Resource::Health(probe).check(request.get(":method").unwrap_or_default())?;
             only(query, &[])?;
@@ -227,7 +236,6 @@ impl<'a> Desk<'a> {
         &self,
         x: &dyn Exchange,
         asked: &Asked,
-        end: bool,
         audit: &mut Vec<String>,
     ) -> Result<Reply, Refusal> {
         let Asked { prefix, endpoint, method, query } = asked;
@@ -245,7 +253,7 @@ impl<'a> Desk<'a> {
             Resource::Stats => {
                 let n_routes = number(query, "routes", DEFAULT_ROUTES)?;
                 let in_flight = self.in_flight.total(host);
-                Ok(render::stats(&self.statistics.snapshot(host), in_flight, n_routes))
+                Ok(render::stats(&self.statistics.snapshot(host), host, in_flight, n_routes))
             }
             Resource::Performance => {
                 let n_routes = number(query, "routes", DEFAULT_ROUTES)?;
@@ -267,7 +275,7 @@ impl<'a> Desk<'a> {
             }
             Resource::Reset => {
                 only(query, &[])?;
-                self.reset(x, end, audit)
+                self.reset(x, audit)
             }
             Resource::Health(probe) => {
                 only(query, &[])?;
@@ -306,28 +314,17 @@ impl<'a> Desk<'a> {
 
     fn nothing_at(&self, endpoint: &str) -> Refusal {
         let is_here = self.health.is_some_and(|health| health.settings.path.is_none());
-        let consumers = self.consumers.map(|_| render::CONSUMERS.as_slice()).unwrap_or_default();
-        let own = render::OPERATIONS.iter().chain(consumers).map(|one| one.path.to_owned());
-        let health = health::OPERATIONS.iter().filter(|_| is_here);
+        let consumers = self.consumers.map(|_| table::CONSUMERS.as_slice()).unwrap_or_default();
+        let own = table::OPERATIONS.iter().chain(consumers).map(|one| one.path.to_owned());
+        let health = table::HEALTH.iter().filter(|_| is_here);
         let console = self.console.map(|_| "/console".to_owned());
         let health = health.map(|one| format!("/health{}", one.path));
         let paths: Vec<String> = own.chain(health).chain(console).collect();
         Refusal::nothing_at(endpoint, &paths.iter().map(String::as_str).collect::<Vec<&str>>())
     }
 
-    fn reset(
-        &self,
-        x: &dyn Exchange,
-        end: bool,
-        audit: &mut Vec<String>,
-    ) -> Result<Reply, Refusal> {
-        if !end {
-            return Err(Refusal::parameter("body", "found one, allowed none; send none"));
-        }
-        if is_from_another_site(x) {
-            let what = "found another site's, allowed this one's or none; ask from a page of this host, or without one";
-            return Err(Refusal::parameter("origin", what));
-        }
+    fn reset(&self, x: &dyn Exchange, audit: &mut Vec<String>) -> Result<Reply, Refusal> {
+        Refusal::unless_same_site(&x.request())?;
         let by = client_address(x).map_or_else(|| "unknown".to_owned(), |by| by.to_string());
         match self.statistics.reset(x.host()) {
             Ok(requests) => {
@@ -374,16 +371,4 @@ fn number(query: &[u8], name: &str, default: usize) -> Result<usize, Refusal> {
             Err(Refusal::parameter(name, what))
         }
     }
-}
-
-/// Whether a browser says that a page of another site sends this.
-///
-/// **Source**: Fetch, "append a request `Origin` header": a browser adds it to every request that is not `GET` or `HEAD`.
-fn is_from_another_site(x: &dyn Exchange) -> bool {
-    let request = x.request();
-    let Some(origin) = request.get("origin") else { return false };
-    let origin = String::from_utf8_lossy(origin);
-    let host = origin.split_once("://").map_or("", |(_, host)| host);
-    let own = request.get(":authority").unwrap_or_default();
-    !host.as_bytes().eq_ignore_ascii_case(own)
 }

@@ -90,8 +90,8 @@ impl Filter for RateLimit {
         exempt.chain(plans).chain(in_force).chain(off).chain(operations).collect()
     }
 
-    fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, _end: bool) -> Flow {
-        if let Some(answer) = operations::answer(&self.operations, self, x) {
+    fn on_request_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
+        if let Some(answer) = operations::answer(&self.operations, self, x, end) {
             for line in &answer.audit {
                 log::info!("{line}");
             }

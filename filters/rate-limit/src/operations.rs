@@ -22,6 +22,7 @@
 mod ledger;
 mod limiter;
 mod render;
+mod table;
 
 use kit::described::Described;
 use kit::net::client_address;
@@ -29,7 +30,7 @@ use kit::operations::parameters::{one, only};
 use kit::operations::{Access, Answer, Asked, Refusal, json};
 use kit::{Exchange, Reply};
 
-pub(crate) use render::OPERATIONS;
+pub(crate) use table::OPERATIONS;
 
 pub use ledger::{
     Client, Forgotten, Key, Ledger, LimitState, Quotas, Reset, RuleInfo, RuleState, RuleTop,
@@ -38,9 +39,11 @@ pub use ledger::{
 
 /// Answers a request that is for the operations endpoints; `None` for any other. Ask in the request phase.
 ///
+/// `end` says that the request has no body.
+///
 /// **Cost**: as [`Access::decide`] for any other; what an operator asks for costs what the [`Ledger`] needs.
-pub fn answer(access: &Access, ledger: &dyn Ledger, x: &dyn Exchange) -> Option<Answer> {
-    kit::operations::answer(access, x, |asked, audit| {
+pub fn answer(access: &Access, ledger: &dyn Ledger, x: &dyn Exchange, end: bool) -> Option<Answer> {
+    kit::operations::answer(access, x, end, |asked, audit| {
         Endpoints { access, ledger, x }.answer(asked, audit)
     })
 }

@@ -34,6 +34,7 @@ mod cache;
 mod explain;
 mod purge;
 mod render;
+mod table;
 
 use kit::described::Described;
 use kit::net::client_address;
@@ -42,7 +43,7 @@ use kit::operations::{Access, Answer, Asked, Refusal, granted, json};
 use kit::{Exchange, Reply};
 
 use crate::warming::AddError;
-pub(crate) use render::OPERATIONS;
+pub(crate) use table::OPERATIONS;
 
 pub use cache::{
     Cache, Done, Entry, Explanation, Flight, Mode, PurgeInfo, Purged, Receipt, RuleCounts,
@@ -52,13 +53,16 @@ pub use cache::{
 /// Answers a request that is for the operations endpoints, or a PURGE that proves itself; `None` for any other.
 /// Ask in the request phase, before anything else.
 ///
+/// `end` says that the request has no body.
+///
 /// **Cost**: as [`Access::decide`] for any other; what an operator asks for costs what the [`Cache`] needs.
-pub fn answer(access: &Access, cache: &dyn Cache, x: &dyn Exchange) -> Option<Answer> {
+pub fn answer(access: &Access, cache: &dyn Cache, x: &dyn Exchange, end: bool) -> Option<Answer> {
     if !access.is_on() {
         return None;
     }
     let endpoints = Endpoints { access, cache, x };
-    let below = kit::operations::answer(access, x, |asked, audit| endpoints.answer(asked, audit));
+    let below =
+        kit::operations::answer(access, x, end, |asked, audit| endpoints.answer(asked, audit));
     if below.is_some() {
         return below;
     }

@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime};
 
 use kit::operations::json::{ok, put, put_some, seconds};
-use kit::operations::openapi::{Operation, Parameter, Schema};
 use kit::{Nanos, Reply};
 use serde_json::{Map, Value, json};
 
@@ -14,86 +13,6 @@ use crate::records::dossier::Failure;
 use crate::records::events::{Event, List};
 use crate::records::flags;
 use crate::signals;
-
-/// Which breakers are meant.
-const BREAKERS: &[Parameter] = &[
-    Parameter { name: "rule", schema: Schema::Text, says: "those of this rule" },
-    Parameter {
-        name: "scope",
-        schema: Schema::Text,
-        says: "with rule: the one for this cluster, route or virtual host",
-    },
-    Parameter { name: "id", schema: Schema::Text, says: "the one with this id" },
-];
-
-/// How many are listed.
-const LIMIT: &[Parameter] =
-    &[Parameter { name: "limit", schema: Schema::Number, says: "lists no more than so many" }];
-
-/// Those of a rule.
-const RULE: &[Parameter] =
-    &[Parameter { name: "rule", schema: Schema::Text, says: "leaves the other rules out" }];
-
-/// All that there are.
-const ALL: &[Parameter] =
-    &[Parameter { name: "all", schema: Schema::Flag, says: "every breaker that was met" }];
-
-/// In which state.
-const STATE: &[Parameter] = &[Parameter {
-    name: "state",
-    schema: Schema::OneOf(&["closed", "recovering", "shedding", "half_open", "open"]),
-    says: "those in this state",
-}];
-
-/// What they do in the operator's hand, and for how long.
-const HAND: &[Parameter] = &[
-    Parameter {
-        name: "mode",
-        schema: Schema::OneOf(&["force_open", "force_closed", "disable", "metrics_only"]),
-        says: "what they do instead of what they would",
-    },
-    Parameter {
-        name: "for",
-        schema: Schema::Duration,
-        says: "lets go after this; never if absent",
-    },
-];
-
-/// What the index and the OpenAPI document list.
-pub(crate) const OPERATIONS: [Operation; 7] = [
-    Operation { method: "GET", path: "/rules", does: "the rules", query: &[] },
-    Operation { method: "GET", path: "/rules/NAME", does: "one of them", query: &[] },
-    Operation {
-        method: "GET",
-        path: "/breakers",
-        does: "the breakers that were met, with state, window and last failures",
-        query: &[BREAKERS, STATE, LIMIT],
-    },
-    Operation {
-        method: "GET",
-        path: "/events",
-        does: "the last changes of state and acts of operators",
-        query: &[RULE, LIMIT],
-    },
-    Operation {
-        method: "PUT",
-        path: "/control",
-        does: "takes breakers in hand",
-        query: &[HAND, BREAKERS, ALL],
-    },
-    Operation {
-        method: "DELETE",
-        path: "/control",
-        does: "lets go of them",
-        query: &[BREAKERS, ALL],
-    },
-    Operation {
-        method: "POST",
-        path: "/reset",
-        does: "has breakers forget what they saw: they are closed",
-        query: &[BREAKERS, ALL],
-    },
-];
 
 /// The rules.
 pub(super) fn rules(rules: &[RuleInfo]) -> Reply {

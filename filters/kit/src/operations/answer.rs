@@ -22,12 +22,13 @@ pub struct Answer {
 /// Answers a request that is below the prefix; `None` for any other. Ask in the request phase.
 ///
 /// `handle` gets the request, if it may ask, and the lines to log; one for the [OpenAPI document](openapi) is answered
-/// here.
+/// here. `end` says that no body follows: no operation has one, and whoever sends one believes that it counts.
 ///
 /// **Cost**: as [`Access::decide`] for any other; else what `handle` needs.
 pub fn answer(
     access: &Access,
     x: &dyn Exchange,
+    end: bool,
     handle: impl FnOnce(&Asked, &mut Vec<String>) -> Result<Reply, Refusal>,
 ) -> Option<Answer> {
     match access.decide(x) {
@@ -36,11 +37,14 @@ pub fn answer(
             let reply = Refusal::Denied(denial).into_reply();
             Some(Answer { reply, word: denial.word(), audit: Vec::new() })
         }
-        Verdict::Granted => Some(granted(|audit| match Asked::read(access, x) {
-            asked if asked.endpoint == openapi::PATH => {
-                openapi::answer(x.host(), &asked.method, &asked.query)
+        Verdict::Granted => Some(granted(|audit| {
+            Refusal::unless_ended(end)?;
+            match Asked::read(access, x) {
+                asked if asked.endpoint == openapi::PATH => {
+                    openapi::answer(x.host(), &asked.method, &asked.query)
+                }
+                asked => handle(&asked, audit),
             }
-            asked => handle(&asked, audit),
         })),
     }
 }

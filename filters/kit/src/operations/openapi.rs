@@ -6,7 +6,14 @@
 //!
 //! What stands there twice counts once: of one filter the configuration that came last.
 //!
+//! [`operation`] is a line of such a table, [`shape`] what its answer holds.
+//!
 //! **Source**: OpenAPI Specification 3.1.0, <https://spec.openapis.org/oas/v3.1.0>.
+
+pub mod operation;
+pub mod shape;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value, json};
 
@@ -16,6 +23,8 @@ use crate::exchange::Host;
 use crate::filter::Reply;
 use crate::record;
 use crate::shared::{self, Change};
+pub use operation::{Gives, Operation, Parameter, Refused, Schema};
+use shape::{Shape, has};
 
 /// The shared name of the table.
 const KEY: &str = "weir/operations";
@@ -27,46 +36,25 @@ const MAX_FILTERS: usize = 16;
 /// Where the document is, below every prefix.
 pub(super) const PATH: &str = "/openapi.json";
 
-/// Something that can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Operation {
-    /// The method; `HEAD` goes with `GET`.
-    pub method: &'static str,
-    /// The path below the prefix; a last part in capitals stands for a name: `/rules/NAME`.
-    pub path: &'static str,
-    /// What it does, in a few words.
-    pub does: &'static str,
-    /// What its query may say: groups, since several operations may have some of it in common.
-    pub query: &'static [&'static [Parameter]],
-}
+/// What the index holds.
+const INDEX: Shape =
+    Shape::Object(&[&[has("endpoints", Shape::List(&ENDPOINT)), has("openapi", Shape::Text)]]);
 
-/// Something that the query of an operation may say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parameter {
-    /// Its name; one that ends in `.NAME` stands for any that begin like it.
-    pub name: &'static str,
-    /// What it can be.
-    pub schema: Schema,
-    /// What it means.
-    pub says: &'static str,
-}
+const ENDPOINT: Shape = Shape::Object(&[&[
+    has("method", Shape::Text),
+    has("path", Shape::Text),
+    has("does", Shape::Text),
+]]);
 
-/// What a parameter can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Schema {
-    /// Any text, once.
-    Text,
-    /// Texts, as often as wanted.
-    Texts,
-    /// A whole number.
-    Number,
-    /// `true` or `false`.
-    Flag,
-    /// A duration with its unit, such as `10m`.
-    Duration,
-    /// One of these.
-    OneOf(&'static [&'static str]),
-}
+/// What stands below every prefix; the index, which lists the others, is none of what it lists.
+pub const COMMON: [Operation; 2] = [
+    Operation::get("", "lists what can be asked for below this path", Gives::Json(&INDEX)),
+    Operation::get(
+        PATH,
+        "the OpenAPI document of the operations of all filters",
+        Gives::Json(&Shape::Named(&Shape::Any)),
+    ),
+];
 
 /// A filter's part of the document.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -74,82 +62,6 @@ struct Part {
     filter: String,
     /// The paths with what can be done with them, as JSON.
     paths: String,
-}
-
-impl Operation {
-    /// The path with the names of its parameters, as the index lists it: `/breakers?rule=&state=`.
-    pub fn shown(&self) -> String {
-        let query: Vec<String> = self.parameters().map(|one| format!("{}=", one.name)).collect();
-        match query.as_slice() {
-            [] => self.path.to_owned(),
-            some => format!("{}?{}", self.path, some.join("&")),
-        }
-    }
-
-    fn parameters(&self) -> impl Iterator<Item = &'static Parameter> {
-        self.query.iter().copied().flatten()
-    }
-
-    /// The path as a template, and the name in it if there is one.
-    fn template(&self) -> (String, Option<String>) {
-        match self.path.rsplit_once('/') {
-            Some((front, name))
-                if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase()) =>
-            {
-                let name = name.to_ascii_lowercase();
-                (format!("{front}/{{{name}}}"), Some(name))
-            }
-            _ => (self.path.to_owned(), None),
-        }
-    }
-
-    fn describe(&self, filter: &str) -> Value {
-        let (template, name) = self.template();
-        let has_parameters = name.is_some() || !self.query.is_empty();
-        let of_path = name.iter().map(|name| {
-            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-        });
-        let of_query = self.parameters().map(Parameter::describe);
-        let parameters: Vec<Value> = of_path.chain(of_query).collect();
-        let answer = |name: &str| json!({ "$ref": format!("#/components/responses/{name}") });
-        let mut answers = Map::new();
-        put(&mut answers, "200", answer("Done"));
-        for (status, name, is_there) in [
-            ("400", "Parameters", true),
-            ("401", "Token", true),
-            ("403", "Source", true),
-            ("404", "Unknown", has_parameters),
-            ("503", "Failed", true),
-        ] {
-            if is_there {
-                put(&mut answers, status, answer(name));
-            }
-        }
-        let words: String =
-            template.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        let id = format!("{filter}_{}{words}", self.method.to_ascii_lowercase());
-        json!({
-            "operationId": id.trim_end_matches('_').replace("__", "_"),
-            "summary": self.does,
-            "tags": [filter],
-            "parameters": parameters,
-            "responses": answers,
-        })
-    }
-}
-
-impl Parameter {
-    fn describe(&self) -> Value {
-        let schema = match self.schema {
-            Schema::Text => json!({ "type": "string" }),
-            Schema::Texts => json!({ "type": "array", "items": { "type": "string" } }),
-            Schema::Number => json!({ "type": "integer", "minimum": 1 }),
-            Schema::Flag => json!({ "type": "boolean" }),
-            Schema::Duration => json!({ "type": "string", "pattern": "^[0-9]+(us|ms|s|m|h|d)$" }),
-            Schema::OneOf(words) => json!({ "type": "string", "enum": words }),
-        };
-        json!({ "name": self.name, "in": "query", "description": self.says, "schema": schema })
-    }
 }
 
 /// Leaves what this filter answers where the document is made of it: operations, each list with the path that theirs
@@ -178,15 +90,16 @@ pub fn publish(host: &dyn Host, filter: &'static str, lists: &[(&str, &[Operatio
     }
 }
 
-/// As [`publish`], for a filter all of whose operations are below its prefix.
+/// As [`publish`], for a filter all of whose operations are below its prefix, [`COMMON`] among them.
 pub fn publish_below(
     host: &dyn Host,
     filter: &'static str,
     access: &Access,
     operations: &[Operation],
 ) {
-    let list = access.prefix().map(|prefix| (prefix, operations));
-    publish(host, filter, list.as_slice());
+    let prefix = access.prefix();
+    let lists = prefix.map(|prefix| [(prefix, COMMON.as_slice()), (prefix, operations)]);
+    publish(host, filter, lists.as_ref().map_or(&[], |lists| lists.as_slice()));
 }
 
 fn paths(filter: &str, lists: &[(&str, &[Operation])]) -> Value {
@@ -236,7 +149,8 @@ fn document(paths: &Map<String, Value>, tags: &[Value]) -> Value {
             "title": "Weir: operations",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "What this gateway's filters tell operators, and let them do. Every GET can be a HEAD. \
-                Other methods get 405 with allow. No answer is for a cache.",
+                Other methods get 405 with allow, a request with a body gets 400. \
+                In the name of a parameter NAME stands for any name: header.x-plan. No answer is for a cache.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
@@ -260,18 +174,16 @@ fn document(paths: &Map<String, Value>, tags: &[Value]) -> Value {
                         "detail": { "type": "string" },
                         "problems": { "type": "array", "items": { "type": "string" } },
                     },
+                    "additionalProperties": true,
                 },
             },
             "responses": {
-                "Done": {
-                    "description": "Done, or told.",
-                    "content": { "application/json": { "schema": { "type": "object" } } },
-                },
                 "Parameters": problem("A parameter is unknown or wrong; problems has a line for each."),
                 "Token": problem("The token is missing or wrong."),
-                "Source": problem("The client's address may not ask."),
+                "Source": problem("The client's address may not ask, or a page of another site does."),
                 "Unknown": problem("There is no such thing; the detail says what there is."),
-                "Failed": problem("Not done, or not ready; the detail says what."),
+                "Failed": problem("Not all of it was done; the detail says what, and what can be told of the rest is there too."),
+                "Conflict": problem("Not as things are now; the detail says what to change."),
             },
         },
     })

@@ -88,11 +88,21 @@ impl Refusal {
         let Some(origin) = request.get("origin") else { return Ok(()) };
         let end = origin.windows(3).position(|part| part == b"://");
         let host = end.and_then(|at| origin.get(at.saturating_add(3)..));
-        if host.is_some() && host == request.get(":authority") {
+        let own = request.get(":authority").unwrap_or_default();
+        if host.is_some_and(|host| host.eq_ignore_ascii_case(own)) {
             Ok(())
         } else {
             Err(Self::CrossSite)
         }
+    }
+
+    /// Whether no body follows; `end` says so.
+    ///
+    /// # Errors
+    /// [`Refusal::Parameters`].
+    pub fn unless_ended(end: bool) -> Result<(), Self> {
+        let what = "found one, allowed none; send none";
+        if end { Ok(()) } else { Err(Self::parameter("body", what)) }
     }
 
     /// One parameter is wrong.

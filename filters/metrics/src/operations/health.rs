@@ -1,8 +1,6 @@
 //! Health as JSON: 200 or 503.
 
-use kit::meter::Gauge;
 use kit::operations::json::{self, put, put_some};
-use kit::operations::openapi::Operation;
 use kit::{Host, Nanos, Reply};
 use serde_json::{Map, Value, json};
 
@@ -10,41 +8,12 @@ use super::render;
 use crate::health::Health;
 use crate::health::readiness::{Reason, Trouble, trouble};
 use crate::health::report::{Cluster, Memory, Report, Server};
-use crate::signals;
 use crate::stats::Snapshot;
 use crate::stats::tally::Tally;
 use crate::stats::window;
 
 /// The paths below the one of health.
 pub(super) const PATHS: [&str; 4] = ["/live", "/ready", "/status", "/detailed"];
-
-/// What the index and the OpenAPI document list, below the path of health.
-pub(super) const OPERATIONS: [Operation; 4] = [
-    Operation {
-        method: "GET",
-        path: "/live",
-        does: "200 as long as this filter answers",
-        query: &[],
-    },
-    Operation {
-        method: "GET",
-        path: "/ready",
-        does: "200 if this gateway can serve, else 503",
-        query: &[],
-    },
-    Operation {
-        method: "GET",
-        path: "/status",
-        does: "uptime, versions, memory, and what the filters are at",
-        query: &[],
-    },
-    Operation {
-        method: "GET",
-        path: "/detailed",
-        does: "the same, each cluster with its hosts, and when they were asked about",
-        query: &[],
-    },
-];
 
 /// The module's own version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -130,13 +99,8 @@ impl Told<'_> {
         render::tally(&mut statistics, &total);
         put(&mut statistics, "last_minute", last_minute(snapshot, host));
         put(object, "statistics", Value::Object(statistics));
-        let gauge =
-            |rest: &str| Gauge::new(host, &[signals::PREFIX, rest].concat(), &[]).read(host);
-        let cache = json!({
-            "entries": gauge(signals::CACHE_ENTRIES), "bytes": gauge(signals::CACHE_BYTES),
-        });
-        put(object, "cache", cache);
-        put(object, "breakers", json!({ "not_closed": gauge(signals::BREAKERS_NOT_CLOSED) }));
+        put(object, "cache", Value::Object(render::cache(host)));
+        put(object, "breakers", Value::Object(render::breakers(host)));
     }
 
     /// When what was asked, and what went wrong.

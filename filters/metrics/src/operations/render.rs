@@ -2,55 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
+use kit::meter::Gauge;
 use kit::operations::json::{ok, put, put_some};
-use kit::operations::openapi::{Operation, Parameter, Schema};
-use kit::{Nanos, Reply};
+use kit::{Host, Nanos, Reply};
 use serde_json::{Map, Value, json};
 
 use crate::consumers::Busiest;
 use crate::labels::{Class, Method, Outcome};
+use crate::signals;
 use crate::stats::failures::{Failure, Failures};
 use crate::stats::histogram::MAX_RELATIVE_ERROR;
 use crate::stats::tally::{Latency, Tally};
 use crate::stats::window::{self, Slice};
 use crate::stats::{Snapshot, flags};
-
-/// How many routes are listed.
-const ROUTES: &[Parameter] = &[Parameter {
-    name: "routes",
-    schema: Schema::Number,
-    says: "lists no more than so many routes",
-}];
-
-/// How many failures or consumers are listed.
-const LIMIT: &[Parameter] =
-    &[Parameter { name: "limit", schema: Schema::Number, says: "lists no more than so many" }];
-
-/// What the index and the OpenAPI document list.
-pub(super) const OPERATIONS: [Operation; 4] = [
-    Operation {
-        method: "GET",
-        path: "/stats",
-        does: "what was counted since the last reset, and the routes with most requests",
-        query: &[ROUTES],
-    },
-    Operation {
-        method: "GET",
-        path: "/performance",
-        does: "throughput, latency and errors of the last one and five minutes, and the slowest routes",
-        query: &[ROUTES],
-    },
-    Operation { method: "GET", path: "/errors", does: "the latest failures", query: &[LIMIT] },
-    Operation { method: "POST", path: "/reset", does: "forgets what was counted", query: &[] },
-];
-
-/// What they list besides where consumers are told apart.
-pub(super) const CONSUMERS: [Operation; 1] = [Operation {
-    method: "GET",
-    path: "/consumers",
-    does: "the busiest consumers of the last minutes",
-    query: &[LIMIT],
-}];
 
 /// The quantiles that are told, in thousandths.
 const QUANTILES: [(&str, u32); 3] = [("p50", 500), ("p95", 950), ("p99", 990)];
@@ -67,7 +31,12 @@ const FLOW: [Outcome; 7] = [
 ];
 
 /// What was counted since the last reset.
-pub(super) fn stats(snapshot: &Snapshot, in_flight: u64, n_routes: usize) -> Reply {
+pub(super) fn stats(
+    snapshot: &Snapshot,
+    host: &dyn Host,
+    in_flight: u64,
+    n_routes: usize,
+) -> Reply {
     let Snapshot { book, .. } = snapshot;
     let total = book.total();
     let mut object = header(snapshot);
@@ -88,6 +57,16 @@ pub(super) fn stats(snapshot: &Snapshot, in_flight: u64, n_routes: usize) -> Rep
         }
     }
     put(&mut object, "decisions", Value::Object(decisions));
+    let of = |outcome| total.of_outcome(outcome);
+    put(&mut object, "limits", json!({ "limited": of(Outcome::Limited) }));
+    let hits = of(Outcome::Hit).saturating_add(of(Outcome::Stale));
+    let mut cache = cache(host);
+    put(&mut cache, "hits", json!(hits));
+    put(&mut cache, "hit_ratio", ratio(hits, hits.saturating_add(of(Outcome::Upstream))));
+    put(&mut object, "cache", Value::Object(cache));
+    let mut breakers = breakers(host);
+    put(&mut breakers, "refused", json!(of(Outcome::Refused)));
+    put(&mut object, "breakers", Value::Object(breakers));
     let mut routes: Vec<&(Vec<u8>, Tally)> = book.routes.iter().collect();
     routes.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.requests()));
     put(&mut object, "routes", self::routes(&routes, n_routes));
@@ -171,6 +150,25 @@ pub(super) fn consumers(busiest: &Busiest, limit: usize) -> Reply {
         "with_series": busiest.with_series,
         "consumers": consumers.collect::<Vec<Value>>(),
     }))
+}
+
+/// What the cache holds now, as its own gauges say.
+pub(super) fn cache(host: &dyn Host) -> Map<String, Value> {
+    let mut object = Map::new();
+    put(&mut object, "entries", json!(gauge(host, signals::CACHE_ENTRIES)));
+    put(&mut object, "bytes", json!(gauge(host, signals::CACHE_BYTES)));
+    object
+}
+
+/// What the breakers are at now, as their own gauge says.
+pub(super) fn breakers(host: &dyn Host) -> Map<String, Value> {
+    let mut object = Map::new();
+    put(&mut object, "not_closed", json!(gauge(host, signals::BREAKERS_NOT_CLOSED)));
+    object
+}
+
+fn gauge(host: &dyn Host, rest: &str) -> u64 {
+    Gauge::new(host, &[signals::PREFIX, rest].concat(), &[]).read(host)
 }
 
 /// What a reset did.

@@ -1,49 +1,12 @@
 //! The answers as JSON. Times are seconds, with `_seconds` in their names; a begun millisecond counts.
 
-use kit::described::PARAMETERS;
 use kit::operations::json::{self, ok, put, put_some, seconds};
-use kit::operations::openapi::{Operation, Parameter, Schema};
 use kit::{Exchange, Reply};
 use serde_json::{Map, Value, json};
 
 use super::ledger::{
     Client, Forgotten, Key, LimitState, Reset, RuleInfo, RuleState, RuleTop, Standing,
 };
-
-/// A rule by its name.
-const RULE: &[Parameter] =
-    &[Parameter { name: "rule", schema: Schema::Text, says: "leaves the other rules out" }];
-
-/// What the index and the OpenAPI document list.
-pub(crate) const OPERATIONS: [Operation; 7] = [
-    Operation { method: "GET", path: "/rules", does: "the rules in force", query: &[] },
-    Operation { method: "GET", path: "/rules/NAME", does: "one of them", query: &[] },
-    Operation {
-        method: "GET",
-        path: "/state",
-        does: "what each rule says of such a request, which has this one's headers and is charged nowhere",
-        query: &[PARAMETERS, RULE],
-    },
-    Operation {
-        method: "GET",
-        path: "/top",
-        does: "the keys refused most in the last minutes",
-        query: &[RULE],
-    },
-    Operation {
-        method: "DELETE",
-        path: "/state",
-        does: "forgets the counts of the keys of such a request",
-        query: &[PARAMETERS, RULE],
-    },
-    Operation {
-        method: "DELETE",
-        path: "/rules/NAME",
-        does: "forgets all counts of a rule",
-        query: &[],
-    },
-    Operation { method: "DELETE", path: "/rules", does: "forgets all counts", query: &[] },
-];
 
 /// The rules in force.
 pub(super) fn rules(rules: &[RuleInfo]) -> Reply {

@@ -124,7 +124,7 @@ fn exchange(method: &str, path: &str, token: &str) -> FakeExchange {
 }
 
 fn ask_of(stub: &Stub, method: &str, path: &str) -> Answer {
-    answer(&access(), stub, &exchange(method, path, "open sesame")).unwrap()
+    answer(&access(), stub, &exchange(method, path, "open sesame"), true).unwrap()
 }
 
 fn ask(method: &str, path: &str) -> Answer {
@@ -144,9 +144,9 @@ fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn other_requests_are_none_of_it() {
     let x = exchange("GET", "/weir/rlx", "open sesame");
-    assert_eq!(answer(&access(), &Stub::default(), &x), None);
+    assert_eq!(answer(&access(), &Stub::default(), &x, true), None);
     let x = exchange("GET", "/weir/rl", "open sesame");
-    assert_eq!(answer(&Access::default(), &Stub::default(), &x), None);
+    assert_eq!(answer(&Access::default(), &Stub::default(), &x, true), None);
 }
 
 #[test]
@@ -155,12 +155,12 @@ fn who_may_not_learns_nothing_and_changes_nothing() {
     for path in ["/weir/rl", "/weir/rl/rules", "/weir/rl/nothing", "/weir/rl/state?x=1"] {
         let stub = Stub::default();
         let x = exchange("DELETE", path, "wrong");
-        let denied = answer(&access(), &stub, &x).unwrap();
+        let denied = answer(&access(), &stub, &x, true).unwrap();
         assert_eq!((denied.reply.status, denied.word), (401, "operations_token"));
         assert_eq!(header(&denied, "www-authenticate"), Some("Bearer"));
         assert_eq!(header(&denied, "cache-control"), Some("no-store"));
         let x = x.with_attribute(kit::exchange::Attribute::SourceAddress, b"198.51.100.1:1");
-        let denied = answer(&access(), &stub, &x).unwrap();
+        let denied = answer(&access(), &stub, &x, true).unwrap();
         assert_eq!((denied.reply.status, denied.word), (403, "operations_source"));
         assert_eq!((denied.audit.len(), stub.forgot.borrow().len()), (0, 0));
     }

@@ -52,7 +52,7 @@ impl ResponseCache {
     /// A request has come.
     pub(super) fn ask(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
         let errand = self.errand(x);
-        if let Some(reply) = self.operations(x) {
+        if let Some(reply) = self.operations(x, end) {
             return reply.into_flow();
         }
         let headers = x.request();

@@ -29,11 +29,11 @@ use crate::warming::{Added, Progress};
 
 impl ResponseCache {
     /// The answer to an operator's request; `None` for any other.
-    pub(super) fn operations(&self, x: &dyn Exchange) -> Option<Reply> {
+    pub(super) fn operations(&self, x: &dyn Exchange, end: bool) -> Option<Reply> {
         if !self.config.operations.is_on() {
             return None;
         }
-        let answer = operations::answer(&self.config.operations, self, x)?;
+        let answer = operations::answer(&self.config.operations, self, x, end)?;
         for line in &answer.audit {
             log::info!("{line}");
         }

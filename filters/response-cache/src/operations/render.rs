@@ -1,79 +1,12 @@
 //! The answers as JSON, but for explanations.
 
 use kit::Reply;
-use kit::described::PARAMETERS;
 use kit::operations::json::{ok, put, put_some, seconds};
-use kit::operations::openapi::{Operation, Parameter, Schema};
 use serde_json::{Map, Value, json};
 
 use super::cache::{Done, Mode, PurgeInfo, RuleCounts, RuleInfo, Statistics};
 use crate::signals::Decision;
 use crate::warming::{Added, Progress};
-
-/// What is purged.
-const TARGETS: &[Parameter] = &[
-    Parameter {
-        name: "url",
-        schema: Schema::Texts,
-        says: "purges this URL, with all of its variants",
-    },
-    Parameter { name: "tag", schema: Schema::Texts, says: "purges what has this tag" },
-    Parameter { name: "prefix", schema: Schema::Texts, says: "purges URLs that begin like this" },
-    Parameter {
-        name: "pattern",
-        schema: Schema::Texts,
-        says: "purges URLs that match this pattern",
-    },
-    Parameter {
-        name: "resource",
-        schema: Schema::Texts,
-        says: "purges a URL and what lies below it",
-    },
-    Parameter { name: "everything", schema: Schema::Flag, says: "purges all there is" },
-    Parameter { name: "soft", schema: Schema::Flag, says: "has entries become stale only" },
-];
-
-/// What is warmed.
-const URLS: &[Parameter] =
-    &[Parameter { name: "url", schema: Schema::Texts, says: "a URL of this gateway" }];
-
-/// What the index and the OpenAPI document list.
-pub(crate) const OPERATIONS: [Operation; 9] = [
-    Operation {
-        method: "GET",
-        path: "/stats",
-        does: "what has been counted, over all workers",
-        query: &[],
-    },
-    Operation { method: "GET", path: "/rules", does: "the rules", query: &[] },
-    Operation { method: "GET", path: "/rules/NAME", does: "one of them", query: &[] },
-    Operation {
-        method: "GET",
-        path: "/explain",
-        does: "what the cache would do with such a request, which has this one's headers, and why",
-        query: &[PARAMETERS],
-    },
-    Operation { method: "DELETE", path: "/entries", does: "purges", query: &[TARGETS] },
-    Operation {
-        method: "GET",
-        path: "/purges",
-        does: "the purges in force that are kept one by one",
-        query: &[],
-    },
-    Operation { method: "GET", path: "/warm", does: "how warming goes", query: &[] },
-    Operation {
-        method: "PUT",
-        path: "/warm",
-        does: "puts URLs on the list to be warmed",
-        query: &[URLS],
-    },
-    Operation {
-        method: "DELETE",
-        path: "/warm",
-        does: "forgets the URLs that still wait to be warmed",
-        query: &[],
-    },
-];
 
 /// The rules.
 pub(super) fn rules(rules: &[RuleInfo]) -> Reply {

@@ -157,7 +157,7 @@ const TOKEN: (&str, &str) = ("x-weir-token", "open sesame");
 /// What this request below the prefix is answered.
 fn ask_of(stub: &Stub, method: &str, endpoint: &str) -> Answer {
     let x = exchange(method, &format!("/weir/cache{endpoint}"), &[TOKEN]);
-    answer(&access(), stub, &x).unwrap()
+    answer(&access(), stub, &x, true).unwrap()
 }
 
 fn ask(method: &str, endpoint: &str) -> Value {

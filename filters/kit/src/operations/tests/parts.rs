@@ -91,7 +91,7 @@ fn a_request_proves_itself_wherever_it_goes() {
 fn what_is_asked_is_what_follows_the_prefix() {
     let rule = json!({"path": "/weir", "source": "192.0.2.0/24"});
     let x = FakeExchange::get(&FakeHost::default(), "/%77eir/a?b=1", &[]);
-    let answer = answer(&access(&rule), &x, |asked, audit| {
+    let answer = answer(&access(&rule), &x, true, |asked, audit| {
         audit.push("line".to_owned());
         let Asked { prefix, endpoint, method, query } = asked;
         assert_eq!((prefix.as_str(), endpoint.as_str()), ("/weir", "/a"));
@@ -106,6 +106,19 @@ fn what_is_asked_is_what_follows_the_prefix() {
 }
 
 #[test]
+fn a_body_is_refused_before_anything_is_done() {
+    let rule = json!({"path": "/weir", "source": "192.0.2.0/24"});
+    let x = FakeExchange::get(&FakeHost::default(), "/weir/a", &[]);
+    let answer = answer(&access(&rule), &x, false, |_, _| panic!("nothing is done")).unwrap();
+    let body: Value = serde_json::from_slice(&answer.reply.body).unwrap();
+    assert_eq!(
+        (answer.reply.status, &body["problems"][0]),
+        (400, &json!("body: found one, allowed none; send none"))
+    );
+    assert!(answer.audit.is_empty());
+}
+
+#[test]
 fn a_page_of_another_site_is_told_by_its_origin() {
     let is_same = |headers: &[(&str, &str)]| {
         let x = FakeExchange::get(&FakeHost::default(), "/weir", headers);
@@ -113,6 +126,7 @@ fn a_page_of_another_site_is_told_by_its_origin() {
     };
     assert!(is_same(&[]), "no browser");
     assert!(is_same(&[("origin", "https://example.com")]));
+    assert!(is_same(&[("origin", "https://Example.com")]), "hosts have no case");
     for origin in ["https://evil.example", "null", "", "example.com", "https://example.com.evil"] {
         assert!(!is_same(&[("origin", origin)]), "{origin}");
     }

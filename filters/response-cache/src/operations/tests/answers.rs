@@ -20,7 +20,7 @@ fn other_requests_are_none_of_it() {
     ] {
         let stub = Stub::default();
         assert_eq!(
-            answer(&access, &stub, &exchange(method, path, headers)),
+            answer(&access, &stub, &exchange(method, path, headers), true),
             None,
             "{method} {path}"
         );
@@ -28,7 +28,7 @@ fn other_requests_are_none_of_it() {
     }
     let elsewhere = exchange("PURGE", "/news", &[TOKEN])
         .with_attribute(Attribute::SourceAddress, b"198.51.100.1:1");
-    assert_eq!(answer(&access(), &Stub::default(), &elsewhere), None);
+    assert_eq!(answer(&access(), &Stub::default(), &elsewhere, true), None);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn who_may_not_learns_nothing_and_changes_nothing() {
     ] {
         let stub = Stub::default();
         let x = exchange(method, path, &[("x-weir-token", "wrong")]);
-        let denied = answer(&access(), &stub, &x).unwrap();
+        let denied = answer(&access(), &stub, &x, true).unwrap();
         assert_eq!((denied.reply.status, denied.word), (401, "operations_token"));
         assert_eq!((denied.audit.len(), stub.did.borrow().len()), (0, 0));
     }
@@ -135,7 +135,7 @@ fn entry(stored: Stored, purged: Purged) -> Entry {
 fn explained(stub: &Stub, path: &str, now: Nanos) -> Value {
     let x = exchange("GET", &format!("/weir/cache{path}"), &[TOKEN]);
     x.host.set_now(now);
-    body(&answer(&access(), stub, &x).unwrap())
+    body(&answer(&access(), stub, &x, true).unwrap())
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn the_method_purge_takes_its_url_or_the_tags_that_it_names() {
     ] {
         let stub = Stub::default();
         let x = exchange("PURGE", "/news?a=%41", &[&[TOKEN], headers].concat());
-        let answer = answer(&access(), &stub, &x).unwrap();
+        let answer = answer(&access(), &stub, &x, true).unwrap();
         assert_eq!((answer.reply.status, answer.word), (status, "operations"), "{headers:?}");
         assert_eq!(*stub.did.borrow(), did, "{headers:?}");
         assert_eq!(answer.audit.len(), did.len(), "{headers:?}");
