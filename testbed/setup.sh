@@ -3,8 +3,9 @@
 #
 #   testbed/setup.sh [--quiet] [PART...]    without a part: all of them
 #
-# Parts: rust envoy redis prometheus h2load node chromium wasm-bindgen debootstrap (for the stack's images, where no registry is),
-# and stack: what the local stack needs as plain processes, unless there is an engine for containers.
+# Parts: rust envoy redis prometheus h2load node chromium wasm-bindgen openapi (a public validator, for the tests)
+# debootstrap (for the stack's images, where no registry is), and stack: what the local stack needs as plain processes,
+# unless there is an engine for containers.
 # System packages come from apt, with the rights to install (root, or sudo without a password).
 # Without them, or on another system, it names what to install and stops before it changes anything.
 # ENVOY=/path/to/envoy is used in place of the one that is fetched here.
@@ -18,7 +19,9 @@ ENVOY_SHA256_X86_64=a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf
 ENVOY_SHA256_AARCH64=55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea
 ENVOY_HOME=.tools/envoy-$ENVOY_VERSION
 
-ALL="rust envoy redis prometheus h2load node chromium wasm-bindgen debootstrap"
+OPENAPI_HOME=.tools/openapi
+
+ALL="rust envoy redis prometheus h2load node chromium wasm-bindgen openapi debootstrap"
 QUIET=no
 
 main() {
@@ -69,6 +72,8 @@ require_programs() {
                 has cargo || has rustup || fail "no rustup; install it (https://rustup.rs), then repeat this" ;;
             envoy)
                 envoy_is_there || has_pip || fail "no pip for python3; install python3 and python3-pip, then repeat this" ;;
+            openapi)
+                openapi_is_there || has_pip || fail "no pip for python3; install python3 and python3-pip, then repeat this" ;;
         esac
     done
 }
@@ -136,6 +141,31 @@ has_pip() { python3 -m pip --version >/dev/null 2>&1; }
 pip_download() {
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
         --require-hashes --requirement "$1/wheel.txt" --dest "$1" >&2
+}
+
+# The validator into a folder of its own: nothing of the system's Python is changed, and a later list replaces it whole.
+bring_openapi() {
+    local fresh list=testbed/openapi/requirements.txt
+    if ! openapi_is_there; then
+        step "the validator of OpenAPI documents"
+        mkdir -p .tools
+        fresh=$(mktemp -d .tools/openapi.XXXXXX)
+        trap "rm -rf '$fresh'" EXIT
+        python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+            --only-binary=:all: --requirement $list --target "$fresh" >&2 ||
+            fail "pip could not fetch what $list pins for this Python; nothing was installed"
+        cat $list >"$fresh/requirements.txt"
+        chmod 755 "$fresh"
+        rm -rf $OPENAPI_HOME
+        mv "$fresh" $OPENAPI_HOME
+        openapi_is_there || fail "pip has installed what $list pins, yet python3 cannot load it"
+    fi
+    present "$(sed -n 's/^openapi-spec-validator==/openapi-spec-validator /p' $list)"
+}
+
+openapi_is_there() {
+    [ "$(cat $OPENAPI_HOME/requirements.txt 2>/dev/null)" = "$(cat testbed/openapi/requirements.txt)" ] &&
+        PYTHONPATH=$OPENAPI_HOME python3 -c 'import jsonschema, openapi_spec_validator' 2>/dev/null
 }
 
 # The runner must be of the very version that the tests are linked against.

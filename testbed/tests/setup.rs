@@ -36,7 +36,12 @@ impl Machine {
         let _alone = writing();
         let machine = Self { folder: tempfile::tempdir().unwrap() };
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        for file in ["testbed/setup.sh", "Cargo.lock", "rust-toolchain.toml"] {
+        for file in [
+            "testbed/setup.sh",
+            "testbed/openapi/requirements.txt",
+            "Cargo.lock",
+            "rust-toolchain.toml",
+        ] {
             let copy = machine.path(file);
             fs::create_dir_all(copy.parent().unwrap()).unwrap();
             fs::copy(project.join(file), copy).unwrap();
@@ -182,6 +187,52 @@ fn a_wheel_that_pip_refuses_leaves_nothing_behind() {
 }
 
 #[test]
+fn the_validator_is_fetched_once_and_again_when_the_list_changes() {
+    let machine = Machine::new();
+    // A pip that notes in the folder what it was asked for, and a Python that loads whatever is there.
+    let pip = "case \"$*\" in *--target*) for last; do :; done; echo >\"$last/pip.txt\";; esac";
+    let machine = machine.with("python3", pip);
+    let said = "  openapi-spec-validator 0.8.0\n".to_owned();
+    let (done, first) = machine.setup(&["openapi"], None);
+    assert_eq!(
+        (done, first),
+        (true, format!("{said}setup: bringing the validator of OpenAPI documents\n"))
+    );
+    let asked = machine.calls();
+    let asked = asked
+        .iter()
+        .filter(|call| call.contains(" --requirement testbed/openapi/requirements.txt "));
+    assert_eq!(asked.count(), 1, "{:?}", machine.calls());
+    assert!(machine.path(".tools/openapi/pip.txt").exists());
+
+    assert_eq!(machine.setup(&["openapi"], None), (true, said));
+    let fetched =
+        |machine: &Machine| machine.calls().iter().filter(|call| call.contains("--target")).count();
+    assert_eq!(fetched(&machine), 1, "the second run finds everything there");
+
+    fs::write(machine.path(".tools/openapi/requirements.txt"), "openapi-spec-validator==0.7.2\n")
+        .unwrap();
+    assert!(machine.setup(&["openapi"], None).0);
+    assert_eq!(fetched(&machine), 2);
+    assert_eq!(
+        fs::read_dir(machine.path(".tools")).unwrap().count(),
+        1,
+        "and leaves nothing else behind"
+    );
+}
+
+#[test]
+fn a_validator_that_pip_cannot_fetch_leaves_the_old_one() {
+    let pip = "case \"$3\" in install) echo 'No matching distribution' >&2; exit 1;; esac";
+    let machine = Machine::new().with("python3", pip);
+    fs::create_dir_all(machine.path(".tools/openapi")).unwrap();
+    let (done, said) = machine.setup(&["openapi"], None);
+    assert!(!done);
+    assert!(said.ends_with("for this Python; nothing was installed\n"), "{said}");
+    assert_eq!(fs::read_dir(machine.path(".tools")).unwrap().count(), 1);
+}
+
+#[test]
 fn an_envoy_of_ones_own_is_run_and_named() {
     let machine = Machine::new().with("my-envoy", "echo 'envoy  version: abc/1.41.0/Clean'");
     let own = machine.path("bin/my-envoy").display().to_string();
@@ -216,6 +267,6 @@ fn an_unknown_part_is_answered_with_the_known_ones() {
     assert_eq!(
         said,
         "setup: no part \"reddis\"; the parts are: \
-         rust envoy redis prometheus h2load node wasm-bindgen debootstrap stack\n"
+         rust envoy redis prometheus h2load node wasm-bindgen openapi debootstrap stack\n"
     );
 }

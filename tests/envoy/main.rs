@@ -10,6 +10,7 @@ mod gateway;
 mod host;
 mod hostile;
 mod metrics;
+mod openapi;
 mod policies;
 mod rate_limit;
 mod response_cache;

@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod h2;
 pub mod hpack;
 pub mod http;
+pub mod openapi;
 pub mod origin;
 pub mod scenarios;
 pub mod sim;
