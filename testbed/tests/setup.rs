@@ -267,6 +267,6 @@ fn an_unknown_part_is_answered_with_the_known_ones() {
     assert_eq!(
         said,
         "setup: no part \"reddis\"; the parts are: \
-         rust envoy redis prometheus h2load node wasm-bindgen openapi debootstrap stack\n"
+         rust envoy redis prometheus h2load node chromium wasm-bindgen openapi debootstrap stack\n"
     );
 }

@@ -84,13 +84,22 @@ struct Plain<'a> {
 
 impl fmt::Write for Plain<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Names of rules mostly are as they are to be.
+        if text.len() <= self.room && text.bytes().all(|byte| is_plain(byte.into())) {
+            self.room = self.room.saturating_sub(text.len());
+            self.out.push_str(text);
+            return Ok(());
+        }
         for c in text.chars().take(self.room) {
             self.room = self.room.saturating_sub(1);
-            let is_plain = c.is_ascii_graphic() && !matches!(c, ';' | ',' | '"' | '\\');
-            self.out.push(if is_plain { c } else { '_' });
+            self.out.push(if is_plain(c) { c } else { '_' });
         }
         Ok(())
     }
+}
+
+const fn is_plain(c: char) -> bool {
+    c.is_ascii_graphic() && !matches!(c, ';' | ',' | '"' | '\\')
 }
 
 #[cfg(test)]
