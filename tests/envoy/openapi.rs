@@ -33,6 +33,7 @@ fn section(name: &str) -> Value {
     let mut section = match name {
         "metrics" => json!({
             "errors": {"address": true, "user_agent": true},
+            "consumers": {"key": "header:user-agent"},
             "health": {"admin_cluster": "admin", "clusters": ["upstream", "lost"], "interval": "500ms"},
             "console": {
                 "limits": "/weir/limits", "cache": "/weir/cache", "breakers": "/weir/breakers",
