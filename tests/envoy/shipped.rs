@@ -136,6 +136,31 @@ fn every_file_starts_and_serves() {
     );
 }
 
+/// The listeners for clients and for the way back have the same filters without endpoints, and come before and after.
+#[test]
+fn the_operators_of_the_gateway_find_the_endpoints_of_all_filters_in_one_document() {
+    let origin = Origin::plain();
+    let file = root::root().join("envoy/gateway.yaml");
+    let bootstrap = placed(yaml::read(&file).unwrap(), origin.address());
+    let envoy = Envoy::start(&bootstrap, Options { workers: 2, ..Options::default() }).unwrap();
+    let answer = Request::get("/weir/openapi.json")
+        .field("x-weir-token", "6cea1e081cb266b32c9ca3c113dfc31f")
+        .ask(envoy.listener("operations").unwrap());
+    let document: Value = serde_json::from_slice(&answer.body).unwrap();
+    let tags: Vec<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|tag| tag["name"].as_str())
+        .collect();
+    assert_eq!(tags, ["circuit-breaker", "metrics", "rate-limit", "response-cache"], "{answer:?}");
+    for path in
+        ["/weir/stats", "/weir/limits/rules", "/weir/cache/rules", "/weir/breakers/breakers"]
+    {
+        assert!(document["paths"][path].is_object(), "{path}: {:#}", document["paths"]);
+    }
+}
+
 /// The code blocks of the top README whose fence names this language, or none.
 fn blocks(language: &str) -> Vec<String> {
     let text = fs::read_to_string(root::root().join("README.md")).unwrap();

@@ -14,7 +14,8 @@
 //! at its tick, so a report is up to a tick behind.
 //!
 //! **Not promised**: that none is lost. This is statistics: a worker that can not add up what it gathered,
-//! because others are faster or it ends, forgets it rather than try for long.
+//! because others are faster, does not try for long; it stays gathered, and the caller keeps it for the next time or
+//! forgets it. What a lost VM had gathered is lost.
 //!
 //! **Edges**: a worker that is one period behind counts into the running one; a clock that jumped further, either
 //! way, starts afresh. Bytes of another layout count as none.

@@ -13,6 +13,7 @@
 //! * There are at most `max` consumers with series in the whole process, and `_other` and `_none`, whatever clients send.
 //!   The list is changed by compare-and-swap, so no two workers fill one place.
 //! * A name gets no series for a request or two: only with [`LEAST_REQUESTS`] of them.
+//! * Requests that were refused, by a limit or for lack of a right, win nobody a place.
 //! * Nothing of a key but its hash is kept or told, unless the operator says `show`.
 //!
 //! # What it does not
@@ -187,6 +188,9 @@ impl Consumers {
             );
         } else {
             counted.other.count(host, class);
+            if is_refused(facts) {
+                return;
+            }
             of_others.add(tag, || label.map(String::from).unwrap_or_default());
         }
     }
@@ -304,6 +308,11 @@ impl Consumers {
             log::warn!("metrics: consumers not added up, tried again error={error}");
         }
     }
+}
+
+/// Whether nobody has vouched for who sent it: an invented key can be refused as often as one likes.
+fn is_refused(facts: &Facts) -> bool {
+    facts.outcome == Outcome::Limited || matches!(facts.status, 401 | 403)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -21,7 +21,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use kit::meter::{Family, Kind};
+use kit::meter::{Counter, Family, Kind};
 use kit::shared::{Change, SetError, UpdateError, update};
 use kit::throttle::Throttle;
 use kit::{Host, Nanos, record};
@@ -40,6 +40,9 @@ const RENEWAL: Nanos = Nanos::from_secs(2);
 /// Routes that a worker tells apart: with names as long as they may be, sixty workers fill a shared value by half.
 pub const MAX_ROUTES: usize = 250;
 
+/// Tries to tell at a tick; a conflict means that another worker told, and the next tick is near.
+const ATTEMPTS: u32 = 3;
+
 /// The shared name of the list.
 const LIST: &str = "weir/metrics/in-flight";
 /// The layout of its bytes; those of another are read as none.
@@ -53,6 +56,8 @@ pub struct InFlight {
     max_routes: usize,
     routes: RefCell<BTreeMap<Box<[u8]>, Rc<Route>>>,
     other: Rc<Route>,
+    /// Exchanges that began under `_other` and are not yet counted as such.
+    folded: Cell<u64>,
     gauges: Family,
     told_at: Cell<Nanos>,
     complaints: Throttle,
@@ -105,6 +110,7 @@ impl InFlight {
             max_routes: max_series.min(MAX_ROUTES),
             routes: RefCell::default(),
             other: Rc::new(Route { name: Box::from(signals::OTHER), ..Route::default() }),
+            folded: Cell::new(0),
             gauges: Family::new(
                 Kind::Gauge,
                 signals::IN_FLIGHT,
@@ -123,7 +129,10 @@ impl InFlight {
         let mut routes = self.routes.borrow_mut();
         let route = match routes.get(route) {
             Some(found) => Rc::clone(found),
-            None if routes.len() >= self.max_routes => Rc::clone(&self.other),
+            None if routes.len() >= self.max_routes => {
+                self.folded.set(self.folded.get().saturating_add(1));
+                Rc::clone(&self.other)
+            }
             None => {
                 let made = Rc::new(Route { name: name_text(route).into(), ..Route::default() });
                 routes.insert(Box::from(route), Rc::clone(&made));
@@ -143,33 +152,47 @@ impl InFlight {
         let since = now.saturating_sub(self.told_at.get());
         let has_gone_back = now < self.told_at.get();
         if has_gone_back || since >= RENEWAL || (since >= TICK && self.has_changed()) {
-            self.tell(host);
+            self.tell_within(host, ATTEMPTS);
         }
     }
 
-    /// Tells what is under way now.
+    /// Tells what is under way now, however many others do.
     pub fn tell(&self, host: &dyn Host) {
+        self.tell_within(host, u32::MAX);
+    }
+
+    fn tell_within(&self, host: &dyn Host, attempts: u32) {
         let now = host.now();
         self.told_at.set(now);
         let own = self.routes_now();
+        let mut tried = 0;
         let done = update(host, LIST, |bytes| {
+            if tried == attempts {
+                return (Change::Keep, None);
+            }
+            tried += 1;
             let mut list: List = record::decode(VERSION, bytes).unwrap_or_default();
             let (change, moved) = list.tell(self.id, now, &own);
             if change == Change::Store {
                 *bytes = record::encode(VERSION, &list);
             }
-            (change, moved)
+            (change, Some(moved))
         });
-        match done {
-            Ok(done) => {
+        match done.map(|done| done.value) {
+            Ok(None) => {}
+            Ok(Some(moved)) => {
                 self.each(|route| route.told.set(route.now.get()));
-                for (route, offset) in done.value {
+                for (route, offset) in moved {
                     if let (Some(gauge), _) = self.gauges.series(host, &[&route]) {
                         host.add(gauge, offset);
                     }
                 }
             }
             Err(error) => self.complain(now, error),
+        }
+        if let folded @ 1.. = self.folded.take() {
+            let labels = [(signals::FAMILY, "in_flight")];
+            Counter::new(host, signals::OVERFLOW, &labels).add(host, folded);
         }
     }
 

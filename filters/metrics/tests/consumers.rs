@@ -126,6 +126,25 @@ fn a_consumer_is_admitted_when_it_has_certainly_sent_enough_and_every_worker_kno
 }
 
 #[test]
+fn who_is_refused_wins_no_place_however_often() {
+    let host = host();
+    let worker = worker(&host, 5);
+    for (status, details) in [(429, "weir_rate_limited"), (401, "jwt_authn"), (403, "rbac")] {
+        for n in 0..1_000 {
+            let x = FakeExchange::get(&host, "/", &[("x-key", &format!("{details}-{}", n % 10))])
+                .with_attribute(Attribute::ResponseCode, &u64::to_le_bytes(status))
+                .with_attribute(Attribute::ResponseDetails, details.as_bytes());
+            let mut stream = Default::default();
+            assert_eq!(worker.on_request_headers(&mut stream, &x, true), Flow::Continue);
+            worker.on_log(&mut stream, &x);
+        }
+        tick(&host, &[&worker]);
+    }
+    assert_eq!(consumers(&host), BTreeSet::from(["_other".to_owned()]));
+    assert_eq!(sum(&host), 3_000);
+}
+
+#[test]
 fn names_that_are_invented_for_a_request_each_get_no_series() {
     let host = host();
     let (one, other) = (worker(&host, 5), worker(&host, 5));

@@ -88,7 +88,7 @@ fn conflicts_move_a_gauge_once() {
     let host = host();
     let (one, two) = (InFlight::open(&host, 500), InFlight::open(&host, 500));
     let _kept = (begin(&one, "api", 1), begin(&two, "api", 1));
-    host.schedule_conflicts(5);
+    host.schedule_conflicts(2);
     tick(&host, &[&one, &two]);
     assert_eq!(gauge(&host, "api"), 2);
     // A host that stores nothing costs nothing but lateness.
@@ -99,7 +99,15 @@ fn conflicts_move_a_gauge_once() {
     host.refuse_sets(None);
     tick(&host, &[&one, &two]);
     assert_eq!(gauge(&host, "api"), 3);
+    // Who meets others three times waits for the next tick, and who retires does not.
     drop(more);
+    host.schedule_conflicts(3);
+    host.advance(TICK);
+    one.tick(&host);
+    assert_eq!(gauge(&host, "api"), 3);
+    host.schedule_conflicts(10);
+    one.tell(&host);
+    assert_eq!(gauge(&host, "api"), 2);
 }
 
 #[test]
@@ -124,6 +132,7 @@ fn routes_are_bounded_and_the_rest_is_told_together() {
     let begun: Vec<_> = (0..10).flat_map(|n| begin(&worker, &format!("r{n}"), 1)).collect();
     tick(&host, &[&worker]);
     assert_eq!((gauge(&host, "r0"), gauge(&host, "r1"), gauge(&host, "_other")), (1, 1, 8));
+    assert_eq!(host.metric("weir_metrics_series_overflow_total;family=in_flight"), Some(8));
     drop(begun);
     tick(&host, &[&worker]);
     assert_eq!((gauge(&host, "r0"), gauge(&host, "_other")), (0, 0));

@@ -38,6 +38,7 @@ fn configuration() -> Value {
         "metrics": {
             "operations": operations(DESKS[0]), "bytes": true, "status": "code", "cluster": true,
             "upstream_time": true, "grpc": true, "max_series": 100,
+            "consumers": {"key": "header:x-api-key"},
         },
         "rate_limit": {"operations": operations(DESKS[1]), "rules": [
             {"name": "few", "match": path("/few"), "key": ["header:x-api-key"], "limits": limits(1)},
@@ -209,7 +210,13 @@ fn prometheus_reads_every_metric_and_each_has_the_labels_and_values_that_are_doc
             let is_number = label == "status" && value.parse::<u16>().is_ok();
             // Envoy's own list, to which the README refers.
             let is_flag = label == "flag" && value.bytes().all(|byte| byte.is_ascii_uppercase());
-            assert!(is_number || is_flag || allowed.contains(value), "{family}: {label}={value}");
+            let is_hash = label == "consumer"
+                && value.len() == 16
+                && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert!(
+                is_number || is_flag || is_hash || allowed.contains(value),
+                "{family}: {label}={value}"
+            );
         }
     }
     for (name, kind) in

@@ -33,7 +33,7 @@ fn gauges_follow_clients_that_come_and_go_on_every_worker_and_through_an_update(
         "/fine" => Act::response(200, &[], ""),
         _ => Act::Hang,
     });
-    let to = |name: &str, prefix: &str| json!({"name": name, "match": {"prefix": prefix}, "route": {"cluster": "upstream", "timeout": "0s", "idle_timeout": "60s"}});
+    let to = |name: &str, prefix: &str| json!({"name": name, "match": {"prefix": prefix}, "route": {"cluster": "upstream", "timeout": "0s", "idle_timeout": "600s"}});
     let gateway = Setup::new("metrics", &json!({"operations": section()}), origin.address())
         .routes(json!([to("api", "/api"), to("all", "/")]))
         .workers(4)

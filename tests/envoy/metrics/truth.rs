@@ -3,10 +3,11 @@
 use std::thread;
 
 use harness::client::{Connection, Request};
-use harness::gateway::{Gateway, Setup};
+use harness::gateway::{Gateway, PATIENCE, Setup};
 use harness::http::Message;
 use harness::origin::{Act, Origin};
 use serde_json::{Value, json};
+use weir_testbed::wait;
 
 use super::operations::{await_requests, read, section};
 
@@ -201,7 +202,9 @@ fn every_number_equals_the_truth_after_ten_thousand_mixed_exchanges() {
     assert_eq!(since("/by_class/none"), count(&|kind| kind.status.is_none()));
     // Who left has no answer that took a time.
     assert_eq!(since("/latency_seconds/count"), count(&|kind| kind.status.is_some()));
-    assert_eq!(stats["in_flight"], 0, "{stats:#}");
+    let at_rest =
+        wait::until(PATIENCE, || (read(&gateway, "/stats")["in_flight"] == 0).then_some(()));
+    assert!(at_rest.is_some(), "{:#}", read(&gateway, "/stats"));
 
     // Prometheus' view, which counts operators too: by route, what clients know.
     let scraped = gateway.envoy.stats("^wasmcustom.weir_metrics_").unwrap();

@@ -4,7 +4,8 @@
 //! and leaves it in shared data when it is configured ([`publish`]): filters do not know one another, but whoever is
 //! asked for `/openapi.json` below its prefix finds what all of this process have left.
 //!
-//! What stands there twice counts once: of one filter the configuration that came last.
+//! What stands there twice counts once: of one filter the configuration that came last and has operations.
+//! One without takes nothing away, since the listener for operators is seldom the only one with that filter.
 //!
 //! [`operation`] is a line of such a table, [`shape`] what its answer holds.
 //!
@@ -65,20 +66,21 @@ struct Part {
 }
 
 /// Leaves what this filter answers where the document is made of it: operations, each list with the path that theirs
-/// are below. Nothing, and it is in the document no more.
+/// are below. Nothing, and what another configuration of the filter has left stays.
 ///
 /// Once for each configuration: **cost**, one get and one set.
 pub fn publish(host: &dyn Host, filter: &'static str, lists: &[(&str, &[Operation])]) {
+    if lists.is_empty() {
+        return;
+    }
     let updated = shared::update(host, KEY, |bytes| {
         let mut parts: Vec<Part> = record::decode(VERSION, bytes).unwrap_or_default();
         let before = parts.clone();
         parts.retain(|part| part.filter != filter);
-        if !lists.is_empty() {
-            parts.truncate(MAX_FILTERS.saturating_sub(1));
-            let paths = paths(filter, lists).to_string();
-            parts.push(Part { filter: filter.to_owned(), paths });
-            parts.sort_by(|a, b| a.filter.cmp(&b.filter));
-        }
+        parts.truncate(MAX_FILTERS.saturating_sub(1));
+        let paths = paths(filter, lists).to_string();
+        parts.push(Part { filter: filter.to_owned(), paths });
+        parts.sort_by(|a, b| a.filter.cmp(&b.filter));
         if parts == before {
             return (Change::Keep, ());
         }

@@ -91,7 +91,7 @@ impl Operation {
         Self { query, ..self }
     }
 
-    /// Refused for these reasons too.
+    /// Refused for these reasons, in the place of those that it has, besides what all operations refuse.
     #[must_use]
     pub const fn refuses(self, refuses: &'static [Refused]) -> Self {
         Self { refuses, ..self }
