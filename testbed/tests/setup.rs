@@ -125,7 +125,7 @@ fn without_the_rights_nothing_is_begun() {
             false,
             "setup: not allowed to install packages here; run this, then repeat:\n    \
              sudo apt-get update && sudo apt-get install --no-install-recommends \
-             redis-server prometheus nghttp2-client nodejs debootstrap\n"
+             redis-server prometheus nghttp2-client nodejs chromium chromium-driver fonts-liberation debootstrap\n"
                 .to_owned()
         )
     );
