@@ -14,6 +14,7 @@ fn histogram(durations: impl IntoIterator<Item = u64>) -> Histogram {
 }
 
 /// The exact quantile of nearest rank.
+#[cfg(not(target_arch = "wasm32"))]
 fn exact(durations: &[u64], permille: usize) -> u64 {
     let mut sorted = durations.to_vec();
     sorted.sort_unstable();
