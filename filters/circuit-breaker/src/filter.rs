@@ -146,12 +146,8 @@ impl Filter for CircuitBreaker {
                 Flow::Continue
             }
             Ok(Some(Decision::Reject { reason, retry_in })) => {
-                tell(
-                    x,
-                    rule,
-                    &unit,
-                    if reason == Refusal::Shed { Word::Shed } else { Word::Reject },
-                );
+                let word = if reason == Refusal::Shed { Word::Shed } else { Word::Reject };
+                tell(x, rule, &unit, word);
                 let rejected = Rejected { reason: signals::refusal(reason), retry_in };
                 self.refuse(stream, x, end, (rule, &unit), rejected)
             }

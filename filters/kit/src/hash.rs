@@ -52,6 +52,22 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// What stands for a tag wherever it is told: 16 hexadecimal digits of its own tag.
+    ///
+    /// Tags place keys in tables; who knew them could find out which keys crowd each other out.
+    pub fn alias(&self, tag: [u8; 16]) -> String {
+        let bytes = self.tag(&tag).to_bytes();
+        hex(bytes.get(..8).unwrap_or_default())
+    }
+}
+
+/// Bytes in hexadecimal digits, lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret(..)")
@@ -106,6 +122,16 @@ mod tests {
             counts[secret.tag(&n.to_le_bytes()).bucket(10) as usize] += 1;
         }
         assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn an_alias_is_short_and_not_the_tag() {
+        let secret = Secret::new([7; 16]);
+        let tag = secret.tag(b"key").to_bytes();
+        let alias = secret.alias(tag);
+        assert_eq!(alias, hex(&secret.tag(&tag).to_bytes())[..16]);
+        assert_ne!(alias, hex(&tag)[..16]);
+        assert_eq!(hex(&[0x00, 0x0f, 0xa9]), "000fa9");
     }
 
     #[test]

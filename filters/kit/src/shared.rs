@@ -74,24 +74,34 @@ pub enum UpdateError {
 pub fn update<S: SharedData + ?Sized, T>(
     store: &S,
     key: &str,
-    mut change: impl FnMut(&mut Vec<u8>) -> (Change, T),
+    change: impl FnMut(&mut Vec<u8>) -> (Change, T),
 ) -> Result<Updated<T>, UpdateError> {
-    for n_conflicts in 0..MAX_ATTEMPTS {
+    update_within(store, key, MAX_ATTEMPTS, change)?.ok_or(UpdateError::Contended)
+}
+
+/// As [`update`], for what can wait for a better moment: `None` when so many attempts met another worker's change.
+pub fn update_within<S: SharedData + ?Sized, T>(
+    store: &S,
+    key: &str,
+    max_attempts: u32,
+    mut change: impl FnMut(&mut Vec<u8>) -> (Change, T),
+) -> Result<Option<Updated<T>>, UpdateError> {
+    for n_conflicts in 0..max_attempts {
         let (mut bytes, version) = match store.shared_get(key) {
             Some(found) => (found.value, Some(found.version)),
             None => (Vec::new(), None),
         };
         let (changed, value) = change(&mut bytes);
         match changed {
-            Change::Keep => return Ok(Updated { value, n_conflicts }),
+            Change::Keep => return Ok(Some(Updated { value, n_conflicts })),
             Change::Store => match store.shared_set(key, &bytes, version) {
-                Ok(()) => return Ok(Updated { value, n_conflicts }),
+                Ok(()) => return Ok(Some(Updated { value, n_conflicts })),
                 Err(SetError::Conflict) => {}
                 Err(SetError::Refused) => return Err(UpdateError::Refused),
             },
         }
     }
-    Err(UpdateError::Contended)
+    Ok(None)
 }
 
 /// Whether a change is to be stored.

@@ -26,7 +26,7 @@
 mod gathered;
 mod sketch;
 
-use crate::shared::{Change, SetError, SharedData, UpdateError, update};
+use crate::shared::{Change, SetError, SharedData, UpdateError, update_within};
 use crate::units::Nanos;
 
 pub use gathered::{Gathered, Noted};
@@ -132,20 +132,15 @@ impl Top {
         if gathered.iter().all(|gathered| gathered.is_empty()) {
             return Ok(());
         }
-        let mut attempts = 0;
-        let done = update(store, &self.name, |bytes| {
-            if attempts == ATTEMPTS {
-                return (Change::Keep, false);
-            }
-            attempts += 1;
+        let done = update_within(store, &self.name, ATTEMPTS, |bytes| {
             let mut sketch = Sketch::from_bytes(self.shape, std::mem::take(bytes));
             for gathered in gathered {
                 gathered.each(|noted| sketch.add(noted.tag, &noted.label, noted.count, now));
             }
             *bytes = sketch.into_bytes();
-            (Change::Store, true)
+            (Change::Store, ())
         })?;
-        if done.value {
+        if done.is_some() {
             gathered.iter().for_each(|gathered| gathered.clear());
         }
         Ok(())

@@ -30,7 +30,7 @@ pub mod settings;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use kit::hash::{Secret, Tag};
+use kit::hash::{Secret, Tag, hex};
 use kit::key::{KeyOutcome, readable};
 use kit::shared::{Change, SetError, UpdateError, update};
 use kit::throttle::Throttle;
@@ -40,12 +40,11 @@ use kit::{Exchange, Host, Nanos};
 use crate::facts::Facts;
 use crate::labels::{Class, Outcome};
 use crate::signals;
+pub use crate::stats::TICK;
+use crate::stats::is_due;
 use admitted::{Admitted, LEAST_REQUESTS};
 use series::Series;
 use settings::Settings;
-
-/// How often a worker adds up, at most: how late a list may be.
-pub const TICK: Nanos = Nanos::from_millis(250);
 
 /// Counters of the sketch in each period: more than can be admitted, so that there is always room for those who are not.
 const COUNTERS: usize = 128;
@@ -54,9 +53,6 @@ const COUNTERS: usize = 128;
 ///
 /// Who is busy is among the first that it meets.
 pub const MAX_GATHERED: usize = 256;
-
-/// Hexadecimal digits of a hash that stands for a consumer.
-const DIGITS: usize = 16;
 
 /// The consumers as one worker counts and knows them.
 #[derive(Debug)]
@@ -197,8 +193,7 @@ impl Consumers {
 
     /// Adds up, and admits who was busy, if it is time.
     pub fn tick(&self, host: &dyn Host) {
-        let (now, last) = (host.now(), self.added_up_at.get());
-        if now.saturating_sub(last) >= TICK || now < last {
+        if is_due(self.added_up_at.get(), TICK, host.now()) {
             self.flush(host);
         }
     }
@@ -298,8 +293,7 @@ impl Consumers {
     fn label(&self, tag: [u8; 16], shown: Option<&str>) -> String {
         match shown {
             Some(label) => label.to_owned(),
-            // A hash of the tag: tags are used inside, and are told nobody.
-            None => hex(&self.secret.tag(&tag).to_bytes()).chars().take(DIGITS).collect(),
+            None => self.secret.alias(tag),
         }
     }
 
@@ -313,11 +307,6 @@ impl Consumers {
 /// Whether nobody has vouched for who sent it: an invented key can be refused as often as one likes.
 fn is_refused(facts: &Facts) -> bool {
     facts.outcome == Outcome::Limited || matches!(facts.status, 401 | 403)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 /// As much of a readable key as is kept of it, without what would end a label in a metric's name.

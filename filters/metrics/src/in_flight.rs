@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use kit::meter::{Counter, Family, Kind};
-use kit::shared::{Change, SetError, UpdateError, update};
+use kit::shared::{Change, MAX_ATTEMPTS, SetError, UpdateError, update_within};
 use kit::throttle::Throttle;
 use kit::{Host, Nanos, record};
 use serde::{Deserialize, Serialize};
@@ -30,9 +30,9 @@ use serde::{Deserialize, Serialize};
 use crate::config::MAX_SERIES;
 use crate::policy::name_text;
 use crate::signals;
+pub use crate::stats::TICK;
+use crate::stats::is_due;
 
-/// How often a worker tells, at most.
-pub const TICK: Nanos = Nanos::from_millis(250);
 /// How long what was told is believed without being told again.
 pub const LEASE: Nanos = Nanos::from_secs(10);
 /// How often it is told again, and looked for what lost VMs had told.
@@ -67,8 +67,8 @@ pub struct InFlight {
 #[derive(Debug, Default)]
 struct Route {
     name: Box<str>,
-    now: Cell<u64>,
-    told: Cell<u64>,
+    now: Cell<i64>,
+    told: Cell<i64>,
 }
 
 /// An exchange under way: it is until this is dropped.
@@ -96,8 +96,8 @@ struct Worker {
     routes: Routes,
 }
 
-/// Exchanges by the name of their route.
-type Routes = Vec<(String, u64)>;
+/// Exchanges by the name of their route, or by how many more they are.
+type Routes = Vec<(String, i64)>;
 
 impl InFlight {
     /// Nothing is under way yet; at most `max_series` routes are told apart.
@@ -148,41 +148,34 @@ impl InFlight {
     /// **Cost**: nothing but a clock reading mostly; a get and a set, and an addition per route that has changed,
     /// when something has; a get every other second when nothing is under way.
     pub fn tick(&self, host: &dyn Host) {
-        let now = host.now();
-        let since = now.saturating_sub(self.told_at.get());
-        let has_gone_back = now < self.told_at.get();
-        if has_gone_back || since >= RENEWAL || (since >= TICK && self.has_changed()) {
+        let is_due = |period| is_due(self.told_at.get(), period, host.now());
+        if is_due(RENEWAL) || (is_due(TICK) && self.has_changed()) {
             self.tell_within(host, ATTEMPTS);
         }
     }
 
     /// Tells what is under way now, however many others do.
     pub fn tell(&self, host: &dyn Host) {
-        self.tell_within(host, u32::MAX);
+        self.tell_within(host, MAX_ATTEMPTS);
     }
 
-    fn tell_within(&self, host: &dyn Host, attempts: u32) {
+    fn tell_within(&self, host: &dyn Host, max_attempts: u32) {
         let now = host.now();
         self.told_at.set(now);
         let own = self.routes_now();
-        let mut tried = 0;
-        let done = update(host, LIST, |bytes| {
-            if tried == attempts {
-                return (Change::Keep, None);
-            }
-            tried += 1;
+        let done = update_within(host, LIST, max_attempts, |bytes| {
             let mut list: List = record::decode(VERSION, bytes).unwrap_or_default();
             let (change, moved) = list.tell(self.id, now, &own);
             if change == Change::Store {
                 *bytes = record::encode(VERSION, &list);
             }
-            (change, Some(moved))
+            (change, moved)
         });
-        match done.map(|done| done.value) {
+        match done {
             Ok(None) => {}
-            Ok(Some(moved)) => {
+            Ok(Some(done)) => {
                 self.each(|route| route.told.set(route.now.get()));
-                for (route, offset) in moved {
+                for (route, offset) in done.value {
                     if let (Some(gauge), _) = self.gauges.series(host, &[&route]) {
                         host.add(gauge, offset);
                     }
@@ -205,7 +198,8 @@ impl InFlight {
         let found = host.shared_get(LIST).and_then(|found| record::decode(VERSION, &found.value));
         let list: List = found.unwrap_or_default();
         let believed = list.workers.iter().filter(|worker| worker.until > now);
-        believed.flat_map(|worker| &worker.routes).map(|(_, n)| n).sum()
+        let sum: i64 = believed.flat_map(|worker| &worker.routes).map(|(_, n)| n).sum();
+        u64::try_from(sum).unwrap_or(0)
     }
 
     fn has_changed(&self) -> bool {
@@ -239,14 +233,14 @@ impl List {
     /// Puts what a worker has under way in the place of what it had told, and drops who is not believed any more.
     ///
     /// Tells by how much each route has moved.
-    fn tell(&mut self, id: u64, now: Nanos, own: &[(String, u64)]) -> (Change, Vec<(String, i64)>) {
+    fn tell(&mut self, id: u64, now: Nanos, own: &[(String, i64)]) -> (Change, Routes) {
         let mut moved = Vec::new();
         let mut has_changed = false;
         self.workers.retain(|worker| {
             let goes = worker.until <= now || worker.id == id;
             if goes {
                 for (route, n) in &worker.routes {
-                    shift(&mut moved, route, -signed(*n));
+                    add(&mut moved, route, n.saturating_neg());
                 }
             }
             has_changed |= goes;
@@ -259,7 +253,7 @@ impl List {
                 routes: own.to_vec(),
             });
             for (route, n) in own {
-                shift(&mut moved, route, signed(*n));
+                add(&mut moved, route, *n);
             }
             has_changed = true;
         }
@@ -277,20 +271,9 @@ fn prepare(host: &dyn Host) -> Result<(), SetError> {
 }
 
 /// Adds to a route's number; two routes may have one name, cut at its bound.
-fn add(routes: &mut Routes, name: &str, n: u64) {
+fn add(routes: &mut Routes, name: &str, n: i64) {
     match routes.iter_mut().find(|(found, _)| found == name) {
         Some((_, sum)) => *sum = sum.saturating_add(n),
         None => routes.push((name.to_owned(), n)),
     }
-}
-
-fn shift(moved: &mut Vec<(String, i64)>, name: &str, offset: i64) {
-    match moved.iter_mut().find(|(found, _)| found == name) {
-        Some((_, sum)) => *sum = sum.saturating_add(offset),
-        None => moved.push((name.to_owned(), offset)),
-    }
-}
-
-fn signed(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
 }

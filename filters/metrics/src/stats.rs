@@ -120,8 +120,7 @@ impl Statistics {
 
     /// Adds up what this worker has counted, if it is time.
     pub fn tick(&self, host: &dyn Host) {
-        let now = host.now();
-        if now.saturating_sub(self.flushed_at.get()) >= TICK || now < self.flushed_at.get() {
+        if is_due(self.flushed_at.get(), TICK, host.now()) {
             self.flush(host);
         }
     }
@@ -234,6 +233,11 @@ impl Statistics {
             log::warn!("metrics: statistics not added up, tried again error={error}");
         }
     }
+}
+
+/// Whether it is time again for what was done last then; also if the clock has gone back since.
+pub(crate) fn is_due(last: Nanos, period: Nanos, now: Nanos) -> bool {
+    now.saturating_sub(last) >= period || now < last
 }
 
 /// Makes what is shared where there is none, so that later updates swap and never create.

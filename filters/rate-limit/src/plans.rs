@@ -25,6 +25,7 @@ use std::fmt;
 
 use kit::Exchange;
 use kit::config::Value;
+use kit::hash::hex;
 use kit::key::Source;
 use sha2::{Digest, Sha256};
 
@@ -59,8 +60,7 @@ impl Identity<'_> {
 
     /// The consumer for operators: its name, or else the hash that the configuration has of its key.
     pub fn readable(&self) -> Option<String> {
-        let hash = || Some(self.consumer?.iter().map(|byte| format!("{byte:02x}")).collect());
-        self.name.map(str::to_owned).or_else(hash)
+        self.name.map(str::to_owned).or_else(|| self.consumer.map(|hash| hex(hash)))
     }
 }
 

@@ -37,7 +37,7 @@ fn start(origin: &Origin) -> Gateway {
     Setup::new("gateway", &configuration, origin.address()).access_log(shipped()).workers(2).start()
 }
 
-/// The lines of the access log, once there are so many, by the path's first segment: the last line of each.
+/// The lines of the access log, once there are so many.
 fn lines(gateway: &Gateway, n: usize) -> Vec<Value> {
     let found = wait::until(PATIENCE, || Some(gateway.access_log()).filter(|log| log.len() == n));
     found.unwrap_or_else(|| panic!("not {n}: {:#?}", gateway.access_log()))

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use kit::hash::hex;
 use kit::operations::parameters::word;
 use kit::shared::UpdateError;
 use kit::top::Report;
@@ -148,8 +149,7 @@ pub struct Key {
 impl Key {
     /// The tag in hexadecimal digits.
     pub fn hash(&self) -> String {
-        let digits = self.tag.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+        hex(&self.tag)
     }
 }
 
