@@ -1,6 +1,7 @@
 //! The numbers through a real Envoy: they equal what was sent, and have real labels.
 
 mod consumers;
+mod exclusion;
 mod export;
 mod health;
 mod in_flight;

@@ -6,10 +6,12 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use kit::config::Fields;
+use kit::matching::Matcher;
 use kit::operations::Access;
 
 use crate::console;
 use crate::consumers;
+use crate::exclusion;
 use crate::facts::Wanted;
 use crate::health;
 use crate::stats::settings as stats;
@@ -44,6 +46,8 @@ pub struct Config {
     pub grpc: bool,
     /// Who is a consumer, if they are told apart.
     pub consumers: Option<consumers::settings::Settings>,
+    /// Requests that are no clients': health checks of the service, for instance.
+    pub exclude: Vec<Matcher>,
     /// What is counted for the operations endpoints.
     pub statistics: stats::Settings,
     /// What is kept of exchanges that failed.
@@ -95,6 +99,7 @@ impl Config {
                 console::settings::Settings::read(fields, &operations)
             }),
             operations,
+            exclude: exclusion::read(fields),
             consumers: fields.optional_object("consumers", consumers::settings::Settings::read),
             max_series: fields
                 .optional_integer("max_series", MAX_SERIES)
@@ -119,6 +124,7 @@ impl Default for Config {
             upstream_time: DEFAULT_UPSTREAM_TIME,
             grpc: DEFAULT_GRPC,
             consumers: None,
+            exclude: Vec::new(),
             statistics: stats::Settings::default(),
             errors: stats::Errors::default(),
             operations: Access::default(),
@@ -132,12 +138,14 @@ impl Config {
     /// What is in force, for operators: a line for each part.
     pub fn describe(&self) -> Vec<String> {
         let consumers = self.consumers.as_ref().map(ToString::to_string);
+        let exclude = self.exclude.iter().map(|all| format!("not counted: {}", all.describe()));
         let kept = self.statistics.enabled.then(|| self.errors.to_string());
         let operations = self.operations.is_on().then(|| self.operations.describe());
         let health = self.health.as_ref().map(ToString::to_string);
         let console = self.console.as_ref().map(ToString::to_string);
         [self.to_string()]
             .into_iter()
+            .chain(exclude)
             .chain(consumers)
             .chain([self.statistics.to_string()])
             .chain(kept)

@@ -38,7 +38,7 @@ use kit::top::{Gathered, Labels, MAX_LABEL, Report, Shape, Top};
 use kit::{Exchange, Host, Nanos};
 
 use crate::facts::Facts;
-use crate::labels::{Class, Outcome};
+use crate::labels::Outcome;
 use crate::signals;
 pub use crate::stats::TICK;
 use crate::stats::is_due;
@@ -164,15 +164,13 @@ impl Consumers {
         Some(Consumer { tag, label })
     }
 
-    /// Counts an exchange that is over. An operator's is nobody's.
+    /// Counts an exchange that is over.
     ///
     /// **Cost**: an increment; a definition for a series that is new to this worker.
     pub fn count(&self, host: &dyn Host, consumer: Option<Consumer>, facts: &Facts) {
-        let class = Class::of(facts.status);
+        let class = facts.class();
         let counted = &mut *self.counted.borrow_mut();
-        let Some(Consumer { tag, label }) =
-            consumer.filter(|_| facts.outcome != Outcome::Operations)
-        else {
+        let Some(Consumer { tag, label }) = consumer else {
             return counted.none.count(host, class);
         };
         let [of_own, of_others] = &self.gathered;

@@ -6,9 +6,13 @@ use kit::exchange::Attribute;
 use kit::filter::is_grpc;
 use kit::{Exchange, Nanos};
 
+use crate::exclusion::Exclusion;
 use crate::grpc::Grpc;
-use crate::labels::{Answerer, Method, Outcome};
+use crate::labels::{Answerer, Class, Method, Outcome};
 use crate::policy;
+
+/// Response-code details of the cache's 504 to `only-if-cached` (RFC 9111, section 5.2.1.7).
+const ONLY_IF_CACHED: &[u8] = b"weir_cache_only_if_cached";
 
 /// What an exchange was, in the log phase.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub struct Facts {
     pub from: Answerer,
     /// What became of the request.
     pub outcome: Outcome,
+    /// Why the request is not a client's; absent if it is.
+    pub excluded: Option<Exclusion>,
     /// Envoy's response flags, as bits; zero where the other facts say that there are none.
     pub flags: u64,
     /// From the request's first byte to the response's last; absent if Envoy does not say.
@@ -73,6 +79,7 @@ impl Facts {
             status,
             from,
             outcome,
+            excluded: Exclusion::of(why),
             flags: flags.flatten().unwrap_or(0),
             duration: x.number(Attribute::Duration).map(Nanos),
             upstream_time: (wanted.upstream_time && from == Answerer::Upstream)
@@ -87,6 +94,16 @@ impl Facts {
             }),
             details,
         }
+    }
+
+    /// The class of the status. The cache's 504 to `only-if-cached` is the client's error: it forbade asking the origin.
+    pub fn class(&self) -> Class {
+        if self.is_only_if_cached() { Class::ClientError } else { Class::of(self.status) }
+    }
+
+    /// Whether the cache answered 504 since the client would have nothing but a stored response.
+    pub fn is_only_if_cached(&self) -> bool {
+        self.why() == ONLY_IF_CACHED
     }
 
     /// Why that status was sent; empty if nobody said.

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::consumers::{Consumer, Consumers};
 use crate::decisions::Decisions;
+use crate::exclusion::{self, Excluded, Exclusion};
 use crate::facts::Facts;
 use crate::health::Health;
 use crate::in_flight::{InFlight, UnderWay};
@@ -27,6 +28,7 @@ pub struct Metrics {
     config: Config,
     table: RefCell<Table>,
     decisions: Decisions,
+    excluded: Excluded,
     in_flight: InFlight,
     consumers: Option<Consumers>,
     statistics: Statistics,
@@ -41,6 +43,8 @@ pub struct Stream {
     under_way: Option<UnderWay>,
     /// Who sent the request.
     consumer: Option<Consumer>,
+    /// Whether the configuration excludes it; absent as long as nobody has looked.
+    is_excluded: Option<bool>,
 }
 
 impl Filter for Metrics {
@@ -79,6 +83,7 @@ impl Filter for Metrics {
         Self {
             table: RefCell::new(Table::new(&config, host)),
             decisions: Decisions::new(),
+            excluded: Excluded::default(),
             in_flight,
             consumers,
             statistics,
@@ -96,6 +101,12 @@ impl Filter for Metrics {
         if let Some(reply) = self.answer(x, end) {
             return reply.into_flow();
         }
+        // A later filter or the route may rewrite what the conditions ask for.
+        let is_excluded = exclusion::is_configured(&self.config.exclude, x);
+        stream.is_excluded = Some(is_excluded);
+        if is_excluded {
+            return Flow::Continue;
+        }
         // The key may be in what a later filter changes, and in the log phase it would have to be read anew.
         stream.consumer = self.consumers.as_ref().and_then(|consumers| consumers.identify(x));
         let route = x.attribute(Attribute::RouteName);
@@ -105,7 +116,15 @@ impl Filter for Metrics {
 
     fn on_log(&self, stream: &mut Stream, x: &dyn Exchange) {
         stream.under_way = None;
-        let facts = Facts::gather(x, self.config.wanted());
+        let mut facts = Facts::gather(x, self.config.wanted());
+        let is_configured = || exclusion::is_configured(&self.config.exclude, x);
+        if facts.excluded.is_none() && stream.is_excluded.unwrap_or_else(is_configured) {
+            facts.excluded = Some(Exclusion::Configured);
+        }
+        if let Some(reason) = facts.excluded {
+            self.excluded.count(x.host(), reason, facts.class());
+            return self.statistics.count(&facts, &[], |errors| Failure::of(x, &facts, errors));
+        }
         self.table.borrow_mut().count(x.host(), &facts);
         if let Some(consumers) = &self.consumers {
             consumers.count(x.host(), stream.consumer.take(), &facts);

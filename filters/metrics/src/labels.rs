@@ -179,8 +179,6 @@ pub enum Outcome {
     Stale,
     /// The breaker refused it: open, shedding, or probing with others.
     Refused,
-    /// It was for operators, and a filter of Weir answered it.
-    Operations,
     /// It went to the upstream, whatever came of it.
     Upstream,
     /// Envoy or a filter that is not ours answered, and no upstream was asked.
@@ -192,12 +190,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of their metrics.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::Limited,
         Self::Hit,
         Self::Stale,
         Self::Refused,
-        Self::Operations,
         Self::Upstream,
         Self::Local,
         Self::Aborted,
@@ -210,7 +207,6 @@ impl Outcome {
             Self::Hit => "hit",
             Self::Stale => "stale",
             Self::Refused => "refused",
-            Self::Operations => "operations",
             Self::Upstream => "upstream",
             Self::Local => "local",
             Self::Aborted => "aborted",

@@ -3,11 +3,13 @@
 //!
 //! # What it promises
 //!
-//! * Every exchange is counted exactly once, in the log phase, which Envoy runs once for each stream however it
+//! * Every exchange of a client is counted exactly once, in the log phase, which Envoy runs once for each stream however it
 //!   ended: also for requests that another filter answered, that have no route, that are no valid HTTP,
 //!   or whose client left.
 //! * All its metrics carry the same labels, so that they divide by one another:
-//!   the requests of a series are the count of its durations.
+//!   the requests of a series are the count of its durations, but for upgrades and tunnels, which have none.
+//! * Requests for admin endpoints, health checks and what the operator excludes are in a counter of their own and in
+//!   nothing else.
 //! * Label values come from Envoy's configuration or from closed sets, never raw from a client. Series are
 //!   bounded; beyond the bound the route and the method are given up, the status class and the answerer are not,
 //!   so that totals and error ratios stay exact.
@@ -29,7 +31,7 @@
 //! [`labels`] are the closed sets, [`policy`] says which of them an exchange gets, both pure;
 //! [`facts`] is what is known of an exchange when it is over, gathered once for all that count it;
 //! [`series`] keeps the metrics of each place and label set, [`decisions`] those of the other filters' words,
-//! [`in_flight`] what is under way;
+//! [`in_flight`] what is under way; [`exclusion`] which requests are no client's;
 //! [`consumers`] those of who sends the most;
 //! [`filter`] speaks to the host.
 
@@ -37,6 +39,7 @@ pub mod config;
 pub mod console;
 pub mod consumers;
 pub mod decisions;
+pub mod exclusion;
 pub mod facts;
 pub mod filter;
 pub mod flags;

@@ -9,7 +9,7 @@ use kit::meter::{Counter, Kind, Meter, MetricId, series_name};
 use crate::config::Status;
 use crate::facts::Facts;
 use crate::labels::Outcome;
-use crate::policy::{Labels, milliseconds};
+use crate::policy::{Labels, latency, milliseconds};
 use crate::signals;
 
 /// Which labels and families there are.
@@ -80,7 +80,7 @@ impl Place {
         };
         series.count(meter, facts);
         self.flow(meter, facts.outcome).add(meter, 1);
-        if let (Some(duration), Some(time)) = (facts.duration, facts.upstream_time) {
+        if let (Some(duration), Some(time)) = (latency(facts), facts.upstream_time) {
             let upstream = self.upstream(meter);
             upstream.time.record(meter, time);
             upstream.overhead.record(meter, duration.saturating_sub(time));
@@ -150,7 +150,7 @@ impl Place {
 impl Series {
     fn count<M: Meter + ?Sized>(&self, meter: &M, facts: &Facts) {
         self.requests.add(meter, 1);
-        if let Some(duration) = facts.duration {
+        if let Some(duration) = latency(facts) {
             self.duration.record(meter, duration);
         }
         if let (Some((request, response)), Some((n_in, n_out))) = (self.bytes, facts.bytes) {

@@ -26,10 +26,10 @@ impl Labels {
     /// The labels of an exchange with these facts.
     ///
     /// **Cost**: no allocation.
-    pub const fn of(facts: &Facts, status: Status) -> Self {
+    pub fn of(facts: &Facts, status: Status) -> Self {
         Self {
             method: facts.method,
-            class: Class::of(facts.status),
+            class: facts.class(),
             code: match status {
                 Status::Class => None,
                 Status::Code => Some(facts.status),
@@ -118,7 +118,6 @@ fn own_outcome(details: &[u8]) -> Outcome {
         | b"weir_cache_not_modified"
         | b"weir_cache_collapsed"
         | b"weir_cache_revalidated" => Outcome::Hit,
-        b"weir_operations" => Outcome::Operations,
         _ => Outcome::Local,
     }
 }
@@ -132,6 +131,13 @@ pub fn may_have_flags(status: u64, details: &[u8]) -> bool {
         b"weir_cache_stale_if_error" => true,
         details => !details.starts_with(OWN_DETAILS),
     }
+}
+
+/// How long an answer took; `None` if the duration is the lifetime of a connection: an upgrade (101), such as a
+/// WebSocket, and the tunnel of a `CONNECT`.
+pub fn latency(facts: &Facts) -> Option<Nanos> {
+    let is_tunnel = facts.method == Method::Connect && matches!(facts.status, 200..=299);
+    facts.duration.filter(|_| !is_tunnel && !matches!(facts.status, 100..=199))
 }
 
 /// A duration in whole milliseconds, rounded: what a bucket's bound counts is exact to half a millisecond.

@@ -25,6 +25,8 @@ pub const GRPC: &str = "weir_metrics_grpc_requests_total";
 pub const IN_FLIGHT: &str = "weir_metrics_requests_in_flight";
 /// Counter per consumer and class: exchanges that ended; adds up to [`REQUESTS`].
 pub const CONSUMER_REQUESTS: &str = "weir_metrics_consumer_requests_total";
+/// Counter per reason and class: requests that are no client's, and in no other family.
+pub const EXCLUDED: &str = "weir_metrics_excluded_requests_total";
 /// Counter per filter and word: what the other filters of the gateway decided.
 pub const DECISIONS: &str = "weir_metrics_decisions_total";
 /// Counter per family: exchanges that were counted under [`OTHER`], since the family's series ran out.
@@ -43,6 +45,8 @@ pub const GRPC_LABELS: [&[&str]; 2] =
     [&["route", "grpc_status"], &["route", "cluster", "grpc_status"]];
 /// The labels of [`CONSUMER_REQUESTS`].
 pub const CONSUMER_LABELS: &[&str] = &["consumer", "class"];
+/// The labels of [`EXCLUDED`].
+pub const EXCLUDED_LABELS: &[&str] = &["reason", "class"];
 /// The label of [`OVERFLOW`].
 pub const FAMILY: &str = "family";
 
@@ -50,7 +54,7 @@ pub const FAMILY: &str = "family";
 pub const UNNAMED_ROUTE: &str = "_unnamed";
 /// The route of an exchange that has none, and the cluster of one whose route leads to none.
 pub const NO_ROUTE: &str = "_none";
-/// The consumer of an exchange that lacks the key, or is an operator's.
+/// The consumer of an exchange that lacks the key.
 pub const NO_CONSUMER: &str = "_none";
 /// The route, the cluster and the status of an exchange beyond the bound on series; the consumer of all who have none
 /// of their own.

@@ -18,8 +18,8 @@
 //!
 //! # What it does not
 //!
-//! Requests for operations endpoints are counted apart and are in none of the numbers: a health check every second
-//! is no traffic.
+//! Requests for operations endpoints, health checks and what the configuration excludes are counted apart and are in
+//! none of the numbers: a health check every second is no traffic.
 
 pub mod book;
 pub mod failures;
@@ -36,8 +36,8 @@ use kit::shared::{Change, SetError, UpdateError, update};
 use kit::throttle::Throttle;
 use kit::{Host, Nanos};
 
+use crate::exclusion::Exclusion;
 use crate::facts::Facts;
-use crate::labels::Outcome;
 use book::Book;
 use failures::{Failure, Failures};
 use pending::Pending;
@@ -87,7 +87,7 @@ impl Statistics {
         }
     }
 
-    /// Counts an exchange, and what the filters said of it; what was for operators is counted apart.
+    /// Counts an exchange, and what the filters said of it; what is no client's is counted apart.
     ///
     /// `failure` tells the rest of an exchange that failed; it is asked only if there is room for it.
     ///
@@ -102,9 +102,16 @@ impl Statistics {
             return;
         }
         let mut pending = self.pending.borrow_mut();
-        if facts.outcome == Outcome::Operations {
-            pending.operations = pending.operations.saturating_add(1);
-            return;
+        match facts.excluded {
+            None => {}
+            Some(Exclusion::Operations) => {
+                pending.operations = pending.operations.saturating_add(1);
+                return;
+            }
+            Some(Exclusion::HealthCheck | Exclusion::Configured) => {
+                pending.excluded = pending.excluded.saturating_add(1);
+                return;
+            }
         }
         pending.add(facts, self.settings.max_routes);
         for (filter, word) in notes {

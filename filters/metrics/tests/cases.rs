@@ -101,7 +101,6 @@ fn who_answered_and_what_became_of_it_follow_from_status_and_details() {
         (200, "weir_cache_stale_if_error", "weir", "stale"),
         (504, "weir_cache_only_if_cached", "weir", "local"),
         (503, "weir_circuit_open", "weir", "refused"),
-        (200, "weir_operations", "weir", "operations"),
         (200, "weir_", "weir", "local"),
         (200, "weirdo", "envoy", "local"),
         (403, "", "envoy", "local"),

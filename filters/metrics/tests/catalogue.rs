@@ -40,6 +40,7 @@ fn every_metric_is_in_the_readme() {
         signals::IN_FLIGHT,
         signals::CONSUMER_REQUESTS,
         signals::DECISIONS,
+        signals::EXCLUDED,
         signals::OVERFLOW,
     ] {
         assert!(README.contains(&format!("| `{name}` |")), "{name}");
@@ -59,9 +60,8 @@ fn the_example_lifts_out_the_labels_of_this_filter() {
     let own = ["route", "cluster", "method", "class", "from", "status", "outcome", signals::FAMILY];
     let rare = [signals::FAILURE_LABELS, signals::GRPC_LABELS].concat().concat();
     let rare = [rare.as_slice(), signals::IN_FLIGHT_LABELS].concat();
-    for label in
-        own.iter().chain(&rare).chain(signals::DECISION_LABELS).chain(signals::CONSUMER_LABELS)
-    {
+    let others = [signals::DECISION_LABELS, signals::CONSUMER_LABELS, signals::EXCLUDED_LABELS];
+    for label in own.iter().chain(&rare).chain(others.concat().iter()) {
         assert!(LABELS.contains(label), "{label}");
         assert!(ENVOY.contains(&tag(label)), "{label}");
     }

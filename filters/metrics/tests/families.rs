@@ -41,7 +41,6 @@ fn every_outcome_is_counted_at_its_route() {
         (200, "weir_cache_hit"),
         (200, "weir_cache_stale"),
         (503, "weir_circuit_open"),
-        (200, "weir_operations"),
         (200, "via_upstream"),
         (404, "direct_response"),
         (0, "downstream_remote_disconnect"),

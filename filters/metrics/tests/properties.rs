@@ -85,7 +85,9 @@ proptest! {
         let n = i64::try_from(exchanges.len()).unwrap();
         let (requests, n_series) = total(&host, "weir_metrics_requests_total", "");
         prop_assert_eq!(requests, n);
-        prop_assert_eq!(total(&host, "weir_metrics_request_duration_milliseconds", "").0, n);
+        let latencies = exchanges.iter().filter(|it| policy::latency(&facts(it)).is_some()).count();
+        let durations = total(&host, "weir_metrics_request_duration_milliseconds", "").0;
+        prop_assert_eq!(durations, i64::try_from(latencies).unwrap());
         prop_assert_eq!(total(&host, "weir_metrics_request_bytes_total", "").0, 2 * n);
         prop_assert_eq!(total(&host, "weir_metrics_response_bytes_total", "").0, 3 * n);
         prop_assert_eq!(total(&host, "weir_metrics_flow_total", "").0, n);
@@ -97,7 +99,7 @@ proptest! {
         prop_assert!(table.len() <= max_series);
         prop_assert!(n_series <= max_series + Class::ALL.len() * Answerer::ALL.len());
         for class in Class::ALL {
-            let expected = exchanges.iter().filter(|x| Class::of(x.2) == class).count();
+            let expected = exchanges.iter().filter(|x| facts(x).class() == class).count();
             let label = format!(";class={};", class.as_str());
             let counted = total(&host, "weir_metrics_requests_total", &label).0;
             prop_assert_eq!(counted, i64::try_from(expected).unwrap());

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use kit::fake::FakeHost;
 use kit::{Host, Nanos};
+use weir_metrics::exclusion::Exclusion;
 use weir_metrics::facts::Facts;
 use weir_metrics::labels::{Class, Method, Outcome};
 use weir_metrics::stats::failures::Failure;
@@ -205,13 +206,15 @@ fn routes_are_bounded_and_all_is_still_in_the_total() {
 }
 
 #[test]
-fn what_was_for_operators_is_counted_apart() {
+fn what_is_no_clients_is_counted_apart() {
     let host = host();
     let worker = worker(&host);
-    let operator = Facts { outcome: Outcome::Operations, ..facts("x", 503, 1) };
-    count(&worker, &host, &operator);
+    for reason in Exclusion::ALL {
+        count(&worker, &host, &Facts { excluded: Some(reason), ..facts("x", 503, 1) });
+    }
     let snapshot = worker.snapshot(&host);
-    assert_eq!((snapshot.book.total().requests(), snapshot.book.operations), (0, 1));
+    let book = &snapshot.book;
+    assert_eq!((book.total().requests(), book.operations, book.excluded), (0, 1, 2));
     assert_eq!(worker.failures(&host, snapshot.book.reset_at).total, 0);
 }
 

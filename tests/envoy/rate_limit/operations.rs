@@ -419,5 +419,7 @@ fn in_the_gateway_operations_pass_the_other_filters_by() {
     assert_eq!(origin.hits(), 2);
     let decisions = "weir_metrics_decisions_total;filter=rate-limit;decision=";
     gateway.await_metric(&format!("{decisions}limit"), 2);
-    gateway.await_metric(&format!("{decisions}operations"), 4);
+    let excluded = "weir_metrics_excluded_requests_total;reason=operations;class=";
+    gateway.await_metric(&format!("{excluded}2xx"), 4);
+    gateway.await_metric(&format!("{excluded}4xx"), 1);
 }

@@ -19,17 +19,6 @@ use crate::stats::{Snapshot, flags};
 /// The quantiles that are told, in thousandths.
 const QUANTILES: [(&str, u32); 3] = [("p50", 500), ("p95", 950), ("p99", 990)];
 
-/// The outcomes that are exchanges of clients.
-const FLOW: [Outcome; 7] = [
-    Outcome::Limited,
-    Outcome::Hit,
-    Outcome::Stale,
-    Outcome::Refused,
-    Outcome::Upstream,
-    Outcome::Local,
-    Outcome::Aborted,
-];
-
 /// What was counted since the last reset.
 pub(super) fn stats(
     snapshot: &Snapshot,
@@ -43,6 +32,7 @@ pub(super) fn stats(
     put(&mut object, "requests", json!(total.requests()));
     put(&mut object, "in_flight", json!(in_flight));
     put(&mut object, "operations", json!(book.operations));
+    put(&mut object, "excluded", json!(book.excluded));
     let methods = Method::ALL.into_iter().zip(book.methods);
     put(&mut object, "by_method", counts(methods.map(|(method, n)| (method.as_str(), n))));
     put(&mut object, "by_class", classes(&total));
@@ -206,7 +196,9 @@ pub(super) fn tally(object: &mut Map<String, Value>, tally: &Tally) {
     put(object, "errors", json!(tally.errors()));
     put(object, "error_ratio", ratio(tally.errors(), tally.requests()));
     put(object, "latency_seconds", latency(&tally.latency));
-    let flow = FLOW.into_iter().map(|outcome| (outcome.as_str(), json!(tally.of_outcome(outcome))));
+    let flow = Outcome::ALL
+        .into_iter()
+        .map(|outcome| (outcome.as_str(), json!(tally.of_outcome(outcome))));
     put(object, "flow", flow.map(|(word, n)| (word.to_owned(), n)).collect());
 }
 

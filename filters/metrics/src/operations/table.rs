@@ -107,6 +107,7 @@ const STATS: Shape = Shape::Object(&[
     &[
         has("in_flight", Shape::Count),
         has("operations", Shape::Count),
+        has("excluded", Shape::Count),
         has("by_method", Shape::Named(&Shape::Count)),
         has("by_status", Shape::Named(&Shape::Count)),
         has("decisions", Shape::Named(&Shape::Named(&Shape::Count))),

@@ -9,7 +9,7 @@ use super::tally::{Tally, add_up};
 use crate::labels::Method;
 
 /// The layout of the bytes; those of another are read as none.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Everything that was counted since the last reset.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct Book {
     pub decisions: Vec<Decided>,
     /// Requests for operations endpoints, which are in none of the other numbers.
     pub operations: u64,
+    /// Health checks, and what the configuration excludes, likewise.
+    pub excluded: u64,
     /// By route, in the order in which routes were met.
     pub routes: Vec<(Vec<u8>, Tally)>,
     /// The routes for which there was no room.
@@ -84,6 +86,7 @@ impl Book {
             }
         }
         self.operations = self.operations.saturating_add(pending.operations);
+        self.excluded = self.excluded.saturating_add(pending.excluded);
         for (route, tally) in pending.routes() {
             let has_room = self.routes.len() < max_routes;
             match self.routes.iter_mut().find(|(found, _)| found == route) {

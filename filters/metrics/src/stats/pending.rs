@@ -7,7 +7,7 @@ use kit::Nanos;
 use super::failures::Failure;
 use super::tally::Tally;
 use crate::facts::Facts;
-use crate::labels::{Class, Method, Outcome};
+use crate::labels::{Method, Outcome};
 use crate::policy;
 
 /// Words of other filters that are counted one by one; the words are closed sets, about twenty in all.
@@ -31,6 +31,8 @@ pub struct Pending {
     pub decisions: Vec<(&'static str, &'static str, u64)>,
     /// Requests for operations endpoints.
     pub operations: u64,
+    /// Health checks, and what the configuration excludes.
+    pub excluded: u64,
     routes: BTreeMap<Box<[u8]>, Tally>,
     /// The routes for which there was no room.
     pub folded: Tally,
@@ -68,7 +70,7 @@ impl Pending {
         } else {
             &mut self.folded
         };
-        tally.add(Class::of(facts.status), facts.outcome, latency(facts));
+        tally.add(facts.class(), facts.outcome, latency(facts));
     }
 
     /// Counts a filter's word.
@@ -98,7 +100,7 @@ impl Pending {
 
     /// Whether there is nothing to add up.
     pub fn is_empty(&self) -> bool {
-        self.n == 0 && self.operations == 0
+        self.n == 0 && self.operations == 0 && self.excluded == 0
     }
 
     /// Forgets everything; what is counted from here on ended `now` or later. Keeps room for the routes that it knows.
@@ -111,9 +113,7 @@ impl Pending {
     }
 }
 
-/// The duration, if it tells how long an answer took: a client that left had none, and a connection that became a
-/// WebSocket lasts as long as both sides like.
+/// The duration, if it tells how long an answer took: a client that left had none.
 fn latency(facts: &Facts) -> Option<Nanos> {
-    let is_answered = facts.status >= 200 && facts.outcome != Outcome::Aborted;
-    facts.duration.filter(|_| is_answered)
+    policy::latency(facts).filter(|_| facts.status > 0 && facts.outcome != Outcome::Aborted)
 }

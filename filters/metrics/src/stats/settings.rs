@@ -85,6 +85,7 @@ impl Errors {
     /// Whether this exchange is kept as a failure.
     pub fn keep(&self, facts: &Facts) -> bool {
         match u16::try_from(facts.status) {
+            _ if facts.is_only_if_cached() => false,
             Ok(0) => self.aborted,
             Ok(status) if self.statuses.contains(status) => true,
             // Its status was good when it was sent; then the upstream broke off.

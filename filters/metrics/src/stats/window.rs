@@ -11,7 +11,7 @@ use kit::{Nanos, record};
 use super::tally::Tally;
 
 /// The layout of the bytes; those of another are read as none.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// How long a slice is: short enough for a live picture, long enough that a quarter of a second does not matter.
 pub const SLICE: Nanos = Nanos::from_secs(5);
 /// Slices that are kept: five minutes and the running one.
