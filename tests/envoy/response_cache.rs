@@ -9,6 +9,7 @@ mod parts;
 mod private;
 mod purge;
 mod purge_load;
+mod refresh;
 mod reload;
 mod rules;
 mod search;

@@ -114,6 +114,7 @@ fn own_outcome(details: &[u8]) -> Outcome {
         limited if limited.starts_with(b"weir_rate_") => Outcome::Limited,
         refused if refused.starts_with(b"weir_circuit") => Outcome::Refused,
         stale if stale.starts_with(b"weir_cache_stale") => Outcome::Stale,
+        b"weir_cache_contradicted" => Outcome::Stale,
         b"weir_cache_hit"
         | b"weir_cache_not_modified"
         | b"weir_cache_collapsed"

@@ -6,8 +6,12 @@
 //! stores the response as it stores every other.
 //!
 //! The marker is a header that carries what a client must not be able to say: the scheme and the key parts of the
-//! request that was the occasion. It is signed with the secret of the process, is good for one URI and a minute, and
-//! is removed before the request goes on; one that is not genuine is removed too, and means nothing.
+//! request that was the occasion, and those fields of the key and of `Vary` that Envoy changes on the way. It is signed
+//! with the secret of the process, is good for one URI and a minute, and is removed before the request goes on;
+//! one that is not genuine is removed too, and means nothing.
+//!
+//! The key is built anew from the request that arrives, and must be the one of the occasion: an answer to a request
+//! without the field, the user or the claim that its key names is somebody else's.
 //!
 //! The edge: a call that fails changes nothing, what is stored stays as it is. Beyond `max_concurrent` calls of one
 //! worker none is started. A call whose end is never heard of, because what had started it is gone, ends by itself
@@ -17,7 +21,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use kit::exchange::{Answer, Call, CallId};
-use kit::hash::Secret;
+use kit::hash::{Secret, hex};
 use kit::headers::Headers;
 use kit::{Host, Nanos};
 
@@ -44,6 +48,17 @@ pub struct Errand {
     pub rule: Option<String>,
     /// The key parts of the request that was the occasion: the user, for example.
     pub parts: Vec<u8>,
+    /// Fields that are to be as they were in the occasion, whatever Envoy has made of them.
+    pub restored: Restored,
+}
+
+/// Fields of the occasion that do not come through Envoy unchanged, and its values of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Restored {
+    /// Their names, lower case; of one without values the occasion had none.
+    pub names: Vec<String>,
+    /// Their values.
+    pub values: Headers,
 }
 
 /// A background request to make.
@@ -61,11 +76,19 @@ pub struct Job<'a> {
     pub parts: &'a [u8],
     /// The headers of the request that is the occasion; empty if there is none.
     pub headers: Headers,
+    /// Fields of it that the key or `Vary` has, lower case.
+    pub kept: Vec<String>,
 }
 
 impl<'a> Job<'a> {
-    /// The request that was the occasion, once more.
-    pub fn again(headers: &'a Headers, scheme: &'a [u8], rule: &'a str, key: &'a Key) -> Self {
+    /// The request that was the occasion, once more; `kept` are the fields that its key and `Vary` have.
+    pub fn again(
+        headers: &'a Headers,
+        scheme: &'a [u8],
+        rule: &'a str,
+        key: &'a Key,
+        kept: Vec<String>,
+    ) -> Self {
         Self {
             scheme,
             authority: headers.get(":authority").unwrap_or_default(),
@@ -73,6 +96,7 @@ impl<'a> Job<'a> {
             rule: Some(rule),
             parts: &key.parts,
             headers: headers.clone(),
+            kept,
         }
     }
 }
@@ -179,7 +203,7 @@ impl<T> Background<T> {
             (":path".to_owned(), text(job.path)),
         ];
         for (name, value) in job.headers.iter().filter(|(name, _)| is_sent_on(name)) {
-            // What is no text can not be sent; at worst another variant is refreshed.
+            // What is no text can not be sent; the marker has it if it matters.
             if let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) {
                 headers.push((name.to_owned(), value.to_owned()));
             }
@@ -207,8 +231,36 @@ pub fn errand(secret: &Secret, request: &Headers, now: Nanos) -> Option<Errand> 
     }
     let scheme = words.next()?.as_bytes().to_vec();
     let rule = words.next().filter(|rule| *rule != "-").map(str::to_owned);
-    let parts = unhex(words.next()?.strip_prefix('.')?)?;
-    Some(Errand { scheme, rule, parts })
+    let mut bytes = || unhex(words.next()?.strip_prefix('.')?);
+    let parts = bytes()?;
+    let names = String::from_utf8(bytes()?).ok()?;
+    let names = names.split_terminator(',').map(str::to_owned).collect();
+    let values = Headers::from_pairs(bytes()?);
+    Some(Errand { scheme, rule, parts, restored: Restored { names, values } })
+}
+
+impl Errand {
+    /// Whether the request that has arrived has the key of its occasion.
+    pub fn is_for(&self, key: &Key) -> bool {
+        self.rule.is_none() || self.parts == key.parts
+    }
+}
+
+impl Restored {
+    /// The fields among `kept` that would not come through as they are.
+    fn of(headers: &Headers, kept: &[String]) -> Self {
+        let is_changed = |name: &String| {
+            is_restorable(name.as_bytes())
+                && (!is_sent_on(name.as_bytes())
+                    || headers.all(name).any(|value| std::str::from_utf8(value).is_err()))
+        };
+        let mut names: Vec<String> = kept.iter().filter(|name| is_changed(name)).cloned().collect();
+        names.sort();
+        names.dedup();
+        let is_named = |name: &[u8]| names.iter().any(|named| named.as_bytes() == name);
+        let values: Vec<_> = headers.iter().filter(|(name, _)| is_named(name)).collect();
+        Self { values: Headers::new(&values), names }
+    }
 }
 
 /// Whether the last to speak in `Cache-Status`, which is this filter, says that it stores the response.
@@ -221,7 +273,11 @@ fn says_stored(headers: &Headers) -> bool {
 fn mark(secret: &Secret, job: &Job<'_>, now: Nanos) -> String {
     let scheme = if job.scheme.eq_ignore_ascii_case(b"https") { "https" } else { "http" };
     let parts = hex(job.parts);
-    let said = format!("{} {scheme} {} .{parts}", now.0, job.rule.unwrap_or("-"));
+    let restored = Restored::of(&job.headers, &job.kept);
+    let names: String = restored.names.iter().flat_map(|name| [name, ","]).collect();
+    let (names, values) = (hex(names.as_bytes()), hex(restored.values.as_pairs()));
+    let rule = job.rule.unwrap_or("-");
+    let said = format!("{} {scheme} {rule} .{parts} .{names} .{values}", now.0);
     format!("{} {said}", sign(secret, &said, job.authority, job.path))
 }
 
@@ -261,11 +317,14 @@ fn is_sent_on(name: &[u8]) -> bool {
         )
 }
 
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+/// Whether a field may be put back into a request that has arrived: not what frames it, and no condition, which would
+/// have only a part or nothing answered.
+fn is_restorable(name: &[u8]) -> bool {
+    !name.starts_with(b":")
+        && !name.starts_with(b"if-")
+        && !kit::headers::is_hop_by_hop(name)
+        && name != MARKER.as_bytes()
+        && !matches!(name, b"content-length" | b"expect" | b"host" | b"range")
 }
 
 fn unhex(digits: &str) -> Option<Vec<u8>> {

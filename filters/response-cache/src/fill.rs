@@ -99,9 +99,10 @@ impl Fill {
         Ok(this)
     }
 
-    /// The key under which it is to be stored.
-    pub fn key(&self) -> &[u8] {
-        &self.stored.key
+    /// Whether it takes the place of what is stored under this key for these values of these fields.
+    pub fn overwrites(&self, key: &[u8], names: &[u8], variant: &[u8]) -> bool {
+        let Stored { key: own, names: own_names, variant: own_variant, .. } = &self.stored;
+        (&**own, &**own_names, &**own_variant) == (key, names, variant)
     }
 
     /// Makes room for the next chunk of this many bytes.

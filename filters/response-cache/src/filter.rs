@@ -13,6 +13,7 @@ mod filling;
 mod forgetting;
 mod looking;
 mod passing;
+mod remembered;
 mod search;
 mod stream;
 mod validating;
@@ -36,6 +37,7 @@ use crate::store::purges::Purges;
 use crate::store::{Opened, Store};
 use crate::warming::Warming;
 use errands::OnEnd;
+use remembered::Remembered;
 use stream::Adrift;
 pub use stream::Stream;
 
@@ -52,6 +54,10 @@ pub struct ResponseCache {
     budget: Budget,
     meters: Meters,
     adrift: Adrift,
+    /// What a background request has not replaced: the next request does.
+    unrefreshed: Remembered,
+    /// What the origin has contradicted with its 304: it is asked for the whole.
+    contradicted: Remembered,
 }
 
 impl Filter for ResponseCache {
@@ -96,6 +102,8 @@ impl Filter for ResponseCache {
             background,
             budget: Budget::new(config.fill_memory.0),
             adrift: Rc::default(),
+            unrefreshed: Remembered::default(),
+            contradicted: Remembered::default(),
             store,
             meters,
             config,

@@ -13,9 +13,9 @@ use crate::http::range::{Ranged, ranged};
 use crate::http::request::{Method, Request};
 use crate::key;
 use crate::signals::{
-    CACHE_NAME, DETAILS_COLLAPSED, DETAILS_CONTRADICTED, DETAILS_HIT, DETAILS_NOT_MODIFIED,
-    DETAILS_ONLY_IF_CACHED, DETAILS_REVALIDATED, DETAILS_STALE, DETAILS_STALE_IF_ERROR, Decision,
-    Refusal,
+    CACHE_NAME, DETAILS_COLLAPSED, DETAILS_CONTRADICTED, DETAILS_ERROR, DETAILS_HIT,
+    DETAILS_KEY_MISMATCH, DETAILS_NOT_MODIFIED, DETAILS_ONLY_IF_CACHED, DETAILS_REVALIDATED,
+    DETAILS_STALE, DETAILS_STALE_IF_ERROR, Decision, Refusal,
 };
 use crate::store::stored::Stored;
 
@@ -104,6 +104,8 @@ pub enum How {
     Collapsed(Decision),
     /// The origin said 304.
     Revalidated,
+    /// The origin said 304 about another version than it was asked about.
+    Contradicted,
     /// The origin failed with this status.
     InsteadOf(u16),
 }
@@ -115,6 +117,7 @@ impl How {
             Self::Stale => DETAILS_STALE,
             Self::Collapsed(_) => DETAILS_COLLAPSED,
             Self::Revalidated => DETAILS_REVALIDATED,
+            Self::Contradicted => DETAILS_CONTRADICTED,
             Self::InsteadOf(_) => DETAILS_STALE_IF_ERROR,
         }
     }
@@ -122,7 +125,7 @@ impl How {
     const fn x_cache(self) -> &'static str {
         match self {
             Self::Fresh | Self::Collapsed(_) => "HIT",
-            Self::Stale | Self::InsteadOf(_) => "STALE",
+            Self::Stale | Self::Contradicted | Self::InsteadOf(_) => "STALE",
             Self::Revalidated => "REVALIDATED",
         }
     }
@@ -135,6 +138,9 @@ impl How {
                 format!("fwd={}; collapsed; ttl={ttl}", decision.forward_reason())
             }
             Self::Revalidated => format!("fwd=stale; fwd-status=304; ttl={ttl}"),
+            Self::Contradicted => {
+                format!("fwd=stale; fwd-status=304; ttl={ttl}; detail=contradicted")
+            }
             Self::InsteadOf(status) => {
                 format!("fwd=stale; fwd-status={status}; ttl={ttl}; detail=stale_if_error")
             }
@@ -211,7 +217,11 @@ pub fn stored(
         status,
         headers: answer,
         body,
-        details: if not_modified { DETAILS_NOT_MODIFIED } else { how.details() },
+        details: match how {
+            _ if not_modified => DETAILS_NOT_MODIFIED,
+            _ if stored.is_error() => DETAILS_ERROR,
+            how => how.details(),
+        },
         grpc_status: None,
         grpc_message: None,
     }
@@ -252,16 +262,10 @@ pub fn only_if_cached(marks: Marks) -> Reply {
     problem(504, body, marks, "detail=only_if_cached", DETAILS_ONLY_IF_CACHED)
 }
 
-/// The answer when the origin confirms something else than what it was asked about.
-pub fn contradicted(marks: Marks) -> Reply {
-    let body = br#"{"type":"about:blank","title":"Bad Gateway","status":502,"detail":"the service answered 304 about another version than it was asked about; the next request asks for the whole"}"#;
-    problem(
-        502,
-        body,
-        marks,
-        "fwd=stale; fwd-status=304; detail=contradicted",
-        DETAILS_CONTRADICTED,
-    )
+/// The answer to a request of the cache's own that has not the key of its occasion.
+pub fn key_mismatch(marks: Marks) -> Reply {
+    let body = br#"{"type":"about:blank","title":"Conflict","status":409,"detail":"the background request has not the key of the request that it is made for"}"#;
+    problem(409, body, marks, "detail=key_mismatch", DETAILS_KEY_MISMATCH)
 }
 
 /// The cache's own answer, which says what is wrong (RFC 9457).

@@ -53,8 +53,12 @@ pub const DETAILS_STALE_IF_ERROR: &str = "weir_cache_stale_if_error";
 pub const DETAILS_REVALIDATED: &str = "weir_cache_revalidated";
 /// Response-code details of an answer from the store that another request has just brought.
 pub const DETAILS_COLLAPSED: &str = "weir_cache_collapsed";
-/// Response-code details of the 502 when the origin confirms something else than what it was asked about.
+/// Response-code details of a stored error of the service.
+pub const DETAILS_ERROR: &str = "weir_cache_error";
+/// Response-code details of an answer from the store about which the origin's 304 was not: it is not updated.
 pub const DETAILS_CONTRADICTED: &str = "weir_cache_contradicted";
+/// Response-code details of the 409 to a background request that has not the key of its occasion.
+pub const DETAILS_KEY_MISMATCH: &str = "weir_cache_key_mismatch";
 /// Response-code details of an answer to an operator.
 pub const DETAILS_OPERATIONS: &str = "weir_operations";
 /// Response-code details of the 304 that a stored response justifies.

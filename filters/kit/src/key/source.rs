@@ -101,6 +101,15 @@ impl Source {
         )
     }
 
+    /// The request field that it is read from, lower case; none where it is no field.
+    pub const fn field(&self) -> Option<&str> {
+        match &self.0 {
+            Part::Field(Place::Header, name) => Some(name),
+            Part::Field(Place::Cookie, _) => Some("cookie"),
+            _ => None,
+        }
+    }
+
     /// What it is, so that no other source has the same words: unlike `Display` with a claim's whole place.
     pub fn identity(&self) -> String {
         self.0.identity()

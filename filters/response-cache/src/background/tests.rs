@@ -40,6 +40,9 @@ fn job() -> Job<'static> {
         rule: Some("all"),
         parts: b"\x00alice",
         headers,
+        kept: ["accept-encoding", "x-forwarded-for", "x-forwarded-host", "range", "host"]
+            .map(str::to_owned)
+            .to_vec(),
     }
 }
 
@@ -53,6 +56,10 @@ fn the_filter_knows_its_own_requests_and_nobody_elses() {
         scheme: b"https".to_vec(),
         rule: Some("all".to_owned()),
         parts: b"\x00alice".to_vec(),
+        restored: Restored {
+            names: vec!["x-forwarded-for".to_owned(), "x-forwarded-host".to_owned()],
+            values: Headers::new(&[("x-forwarded-for", "192.0.2.1")]),
+        },
     };
     assert_eq!(errand(&secret, &request, T0), Some(said));
     let others = [
@@ -118,4 +125,27 @@ fn no_more_than_the_configured_number_are_under_way() {
     assert_eq!(background.start(&host, &job(), 8), Ok(()));
     let id = host.take_calls().remove(0).id;
     assert_eq!(background.ended(id, &Answer::Failed), Some((8, Ended::Failed)));
+}
+
+/// What the marker does not carry comes by itself, and what it carries is what else would not come as it was.
+#[test]
+fn the_marker_carries_only_what_does_not_come_through_by_itself() {
+    let rows: [(&[u8], &[u8], bool); 7] = [
+        (b"x-country", b"de", false),
+        (b"x-country", b"\xff", true),
+        (b"x-forwarded-host", b"a.example", true),
+        (b"x-envoy-original-path", b"/a", true),
+        (b"via", b"1.1 x", true),
+        (b"if-none-match", b"\"a\"", false),
+        (b"transfer-encoding", b"chunked", false),
+    ];
+    for (name, value, carried) in rows {
+        let kept = [String::from_utf8_lossy(name).into_owned()];
+        let restored = Restored::of(&Headers::new(&[(name, value)]), &kept);
+        assert_eq!(restored.values.iter().next().is_some(), carried, "{kept:?}");
+        let absent = Restored::of(&Headers::default(), &kept);
+        let is_absent = carried && value != b"\xff";
+        assert_eq!(absent.names, if is_absent { kept.to_vec() } else { Vec::new() });
+        assert!(absent.values.is_empty());
+    }
 }

@@ -9,7 +9,7 @@ use kit::{Exchange, Filter, Flow};
 use super::ResponseCache;
 use super::looking::{Look, Origin};
 use super::stream::{Asked, Forwarded, Held, Kept, Passing, Queued, Stream, Waiting};
-use crate::background::{self, Errand, MARKER};
+use crate::background::{self, Errand, MARKER, Restored};
 use crate::config::Action;
 use crate::http::directives::RequestDirectives;
 use crate::http::request::{Method, Request, Treatment};
@@ -61,7 +61,13 @@ impl ResponseCache {
             Treatment::Untouched => return Flow::Continue,
             Treatment::Forward(decision) => decision,
             Treatment::LookUp => match self.asked(x, request, &headers, errand.as_ref()) {
-                Ok(asked) => return self.search(stream, x, asked, Turn::First),
+                Ok(asked) if errand.as_ref().is_none_or(|errand| errand.is_for(&asked.key)) => {
+                    return self.search(stream, x, asked, Turn::First);
+                }
+                Ok(Asked { rule, .. }) => return self.refuse_errand(x, Some(rule)),
+                Err(bypassed) if errand.is_some_and(|errand| errand.rule.is_some()) => {
+                    return self.refuse_errand(x, bypassed.rule);
+                }
                 Err(bypassed) => {
                     self.decided(x, bypassed.rule, Decision::Bypass);
                     *stream = passing(Decision::Bypass, bypassed.request);
@@ -94,8 +100,22 @@ impl ResponseCache {
         if let Some(errand) = &errand {
             // The way back is plain; the origin is to see the scheme of the request that was the occasion.
             x.set_header(Map::Request, "x-forwarded-proto", &errand.scheme);
+            let Restored { names, values } = &errand.restored;
+            for name in names {
+                x.remove_header(Map::Request, name);
+                for value in values.all(name) {
+                    x.add_header(Map::Request, name, value);
+                }
+            }
         }
         errand
+    }
+
+    /// The cache's own request has come without what the key of its occasion has, such as a claim that the filters in
+    /// front give only to a token that they have taken out: what the origin says to it is another's answer.
+    fn refuse_errand(&self, x: &dyn Exchange, rule: Option<usize>) -> Flow {
+        self.decided(x, rule, Decision::Background);
+        reply::key_mismatch(self.config.marks()).into_flow()
     }
 
     /// What the store is to be asked; the rule at hand if nothing is.
@@ -119,14 +139,7 @@ impl ResponseCache {
             return Err(Box::new(Bypassed { request, rule: Some(idx) }));
         }
         let scheme = errand.map_or(&request.scheme, |errand| &errand.scheme).clone();
-        let key = match errand {
-            Some(errand) if errand.rule.is_some() => rule
-                .key
-                .uri(&scheme, &request.authority, &request.path)
-                .map(|uri| crate::key::Key { uri, parts: errand.parts.clone() }),
-            Some(_) | None => rule.key.build(x, &scheme, &request.authority, &request.path),
-        };
-        let Some(key) = key else {
+        let Some(key) = rule.key.build(x, &scheme, &request.authority, &request.path) else {
             return Err(Box::new(Bypassed { request, rule: Some(idx) }));
         };
         if !rule.heeds_directives {
@@ -218,6 +231,7 @@ impl ResponseCache {
                 (Decision::Collapsed, How::Collapsed(decision))
             }
         };
+        let decision = if stored.is_error() { Decision::ErrorHit } else { decision };
         self.decided(x, Some(asked.rule), decision);
         self.answer(stream, x, asked, stored, how)
     }
@@ -230,7 +244,8 @@ impl ResponseCache {
         asked: &Asked,
         stored: &Stored,
     ) -> Flow {
-        self.decided(x, Some(asked.rule), Decision::StaleHit);
+        let decision = if stored.is_error() { Decision::ErrorHit } else { Decision::StaleHit };
+        self.decided(x, Some(asked.rule), decision);
         self.meters.served_stale(x.host(), Staleness::Revalidating);
         self.answer(stream, x, asked, stored, How::Stale)
     }
@@ -301,7 +316,11 @@ impl ResponseCache {
 
     /// Puts our conditions in the place of the client's; whether there are any.
     fn prepare(&self, x: &dyn Exchange, asked: &Asked, stale: Option<&Stored>) -> bool {
-        let Some(stale) = stale.filter(|_| asked.may_store) else { return false };
+        let is_askable = |stale: &&Stored| {
+            stale.can_be_validated() && !self.contradicted.has(stale.generation, x.now())
+        };
+        let stale = stale.filter(|_| asked.may_store).filter(is_askable);
+        let Some(stale) = stale else { return false };
         let conditions = validation::conditions(&stale.headers());
         if conditions.is_empty() {
             return false;

@@ -53,6 +53,7 @@ impl ResponseCache {
             Judged::Nothing(decision) => (lacking(asked, rule, decision), None),
             Judged::Stored(stored, verdict) => {
                 let decision = match verdict {
+                    Verdict::Serve | Verdict::ServeStale if stored.is_error() => Decision::ErrorHit,
                     Verdict::Serve => Decision::Hit,
                     Verdict::ServeStale => Decision::StaleHit,
                     Verdict::Validate(decision) | Verdict::Forward(decision) => {

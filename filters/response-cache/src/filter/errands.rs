@@ -12,7 +12,9 @@ use crate::background::{Background, Ended, Job};
 use crate::config::Rule;
 use crate::config::service::DEFAULT_BACKGROUND_TIMEOUT;
 use crate::http::response::Response;
+use crate::http::vary::{self, Vary};
 use crate::key;
+use crate::policy::assume::COMPARED;
 use crate::policy::storing;
 use crate::signals::Refresh;
 use crate::store::flights::{Flight, Landing};
@@ -28,8 +30,8 @@ const SWEPT_PAGES: u32 = 8;
 /// What is to be done when a background request has ended.
 #[derive(Debug)]
 pub(super) enum OnEnd {
-    /// The flight is to be landed.
-    Refresh(Flight),
+    /// The flight is to be landed; of a refresh, which stored response it was to replace.
+    Refresh(Flight, Option<u64>),
     /// The list of what is to be warmed goes on.
     Warm(u64),
 }
@@ -45,18 +47,28 @@ impl ResponseCache {
         rule: &Rule,
         stored: &Stored,
     ) -> Refreshing {
-        if self.background.is_none() && !asked.may_store {
+        let (host, now) = (x.host(), x.now());
+        let background = self.way_back(stored, now);
+        if background.is_none() && !asked.may_store {
             return Refreshing::Already;
         }
-        let (host, now) = (x.host(), x.now());
         let tag = self.flight_tag(asked, Some(stored));
         let Some(flight) = self.flights.refreshing(host, tag, self.lease(), now) else {
             return Refreshing::Already;
         };
-        let Some(background) = &self.background else { return Refreshing::ByThis(flight) };
-        let job = Job::again(&asked.headers, &asked.scheme, &rule.name, &asked.key);
-        self.start(host, background, &job, flight);
+        let Some(background) = background else { return Refreshing::ByThis(flight) };
+        let names = vary::read_names(&stored.names).unwrap_or_default();
+        let kept = kept(rule, &names);
+        let job = Job::again(&asked.headers, &asked.scheme, &rule.name, &asked.key, kept);
+        self.start(host, background, &job, OnEnd::Refresh(flight, Some(stored.generation)));
         Refreshing::Already
+    }
+
+    /// The way back for refreshing this response; none where there is none, or where one try has not replaced it:
+    /// then who comes first refreshes it, as without a way back.
+    pub(super) fn way_back(&self, stored: &Stored, now: Nanos) -> Option<&Background<OnEnd>> {
+        let is_in_vain = self.unrefreshed.has(stored.generation, now);
+        self.background.as_ref().filter(|_| !is_in_vain)
     }
 
     /// Nothing but being a part, or a 304, kept a response from being stored: the whole is fetched in the background,
@@ -88,19 +100,15 @@ impl ResponseCache {
         }
         let tag = self.flight_tag(asked, None);
         if let Some(flight) = self.flights.refreshing(x.host(), tag, self.lease(), x.now()) {
-            let job = Job::again(&asked.headers, &asked.scheme, &rule.name, &asked.key);
-            self.start(x.host(), background, &job, flight);
+            let Vary::On(names) = &response.vary else { return };
+            let kept = kept(rule, &vary::merged(names, &COMPARED));
+            let job = Job::again(&asked.headers, &asked.scheme, &rule.name, &asked.key, kept);
+            self.start(x.host(), background, &job, OnEnd::Refresh(flight, None));
         }
     }
 
-    fn start(
-        &self,
-        host: &dyn Host,
-        background: &Background<OnEnd>,
-        job: &Job<'_>,
-        flight: Flight,
-    ) {
-        if let Err(OnEnd::Refresh(flight)) = background.start(host, job, OnEnd::Refresh(flight)) {
+    fn start(&self, host: &dyn Host, background: &Background<OnEnd>, job: &Job<'_>, on_end: OnEnd) {
+        if let Err(OnEnd::Refresh(flight, _)) = background.start(host, job, on_end) {
             self.meters.refreshed(host, Refresh::Full);
             self.flights.land(host, flight, Landing::Failed, host.now());
         }
@@ -115,12 +123,23 @@ impl ResponseCache {
     }
 
     fn do_on_end(&self, host: &dyn Host, on_end: OnEnd, ended: Ended) {
-        let answered = matches!(ended, Ended::Answered { status: 200..=499, .. });
-        self.meters.refreshed(host, if answered { Refresh::Answered } else { Refresh::Failed });
+        let came = match ended {
+            Ended::Answered { is_stored: true, .. } => Refresh::Answered,
+            Ended::Answered { status: 200..=499, .. } => Refresh::NotStored,
+            Ended::Answered { .. } | Ended::Failed => Refresh::Failed,
+        };
+        self.meters.refreshed(host, came);
         match on_end {
-            OnEnd::Refresh(flight) => {
-                let landing = if answered { Landing::Stored } else { Landing::Failed };
+            OnEnd::Refresh(flight, replaces) => {
+                let landing = match came {
+                    Refresh::Answered => Landing::Stored,
+                    Refresh::NotStored => Landing::Abandoned,
+                    Refresh::Failed | Refresh::Full => Landing::Failed,
+                };
                 self.flights.land(host, flight, landing, host.now());
+                if let Some(generation) = replaces.filter(|_| came != Refresh::Failed) {
+                    self.unrefreshed.add(generation, host.now());
+                }
             }
             OnEnd::Warm(job) => self.warmed(host, job, ended),
         }
@@ -217,6 +236,13 @@ impl ResponseCache {
         bytes.extend_from_slice(&u32::try_from(variant.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.secret.tag(&bytes)
     }
+}
+
+/// The fields that are in the keys of this rule or among these names of `Vary`.
+fn kept(rule: &Rule, names: &[String]) -> Vec<String> {
+    let mut kept = rule.key.fields();
+    kept.extend_from_slice(names);
+    kept
 }
 
 /// The size of the whole that a part is of (RFC 9110, 14.4); `None` if it is not told.

@@ -128,8 +128,8 @@ impl ResponseCache {
         let stored = fill.end().and_then(|(stored, asked)| self.put(x, stored, asked));
         let landing = match stored {
             Ok(()) => {
-                // What it replaces has another key, under which it would be found before this one.
-                if let Some(Writing { key, generation }) = replaces {
+                // What it replaces has another key or another variant, and would be found before this one.
+                if let Some(Writing { key, generation, .. }) = replaces {
                     self.forget_entry(x, &key, generation);
                 }
                 Landing::Stored

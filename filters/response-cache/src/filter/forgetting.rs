@@ -8,7 +8,8 @@ use super::stream::{Forwarded, Passing, Writing};
 use crate::http::reference;
 use crate::http::response::Response;
 use crate::key;
-use crate::signals::Refusal;
+use crate::policy::storing::is_said_to_all;
+use crate::signals::{Decision, Refusal};
 use crate::store::index::Changed;
 
 impl ResponseCache {
@@ -76,8 +77,10 @@ impl ResponseCache {
     ) {
         let Some(stale) = stale else { return };
         // An error may be about this request alone; these say what every other one would hear.
-        let replaced = forwarded.validating
-            && matches!(status, 200..=399 | 404 | 410)
+        let is_asked_about = forwarded.validating
+            || matches!(forwarded.decision, Decision::Stale | Decision::Background);
+        let replaced = is_asked_about
+            && is_said_to_all(status)
             && !is_own_fault(forwarded, status, refusal)
             && !matches!(refusal, Refusal::LocalReply | Refusal::Store | Refusal::FillMemory)
             && !has_failed(x, status);

@@ -74,7 +74,9 @@ impl ResponseCache {
             Judged::Stored(stored, verdict) => match verdict {
                 Verdict::Serve => return Look::Serve(stored),
                 // It wants no request to the origin, so it makes none.
-                Verdict::ServeStale if self.background.is_none() && wants_no_other => {
+                Verdict::ServeStale
+                    if wants_no_other && self.way_back(&stored, x.now()).is_none() =>
+                {
                     return Look::ServeStale(stored);
                 }
                 Verdict::ServeStale => match self.refresh(x, asked, rule, &stored) {

@@ -5,13 +5,15 @@ use kit::{Exchange, Filter, Flow, Nanos};
 
 use super::ResponseCache;
 use super::looking::heed;
-use super::stream::{Asked, Filling, Forwarded, Held, Kept, Passing, Stream};
+use super::stream::{Asked, Filling, Forwarded, Held, Kept, Passing, Stream, Writing};
 use crate::http::freshness::Arrival;
 use crate::http::request::Method;
 use crate::http::response::Response;
-use crate::policy::reuse;
+use crate::http::vary;
+use crate::policy::{reuse, storing};
 use crate::reply::{self, How, Mend};
 use crate::signals::{Decision, Refusal, Staleness, Validation};
+use crate::store::Entry;
 use crate::store::flights::Landing;
 use crate::store::stored::Stored;
 
@@ -68,8 +70,12 @@ impl ResponseCache {
         }
         // From here on its name will do; the copy of what comes may need the room.
         let replaced = kept.map(Kept::into_writing);
-        let begun =
-            forwarded.asked.may_store.then(|| self.begin(x, &forwarded, &response, &headers));
+        let begun = forwarded.asked.may_store.then(|| {
+            let fill = self.begin(x, &forwarded, &response, &headers)?;
+            let may_replace = storing::is_said_to_all(status)
+                || !self.has_good(x, &forwarded.asked, replaced.as_ref());
+            may_replace.then_some(fill).ok_or(Refusal::Status)
+        });
         let outcome = begun.as_ref().map(|begun| begun.as_ref().map(|_| ()).map_err(|why| *why));
         self.mark(x, forwarded.decision, outcome, &forwarded.asked.whole, status);
         match begun {
@@ -87,7 +93,9 @@ impl ResponseCache {
                 }
             }
             Some(Ok(fill)) => {
-                let replaces = replaced.filter(|writing| writing.key != fill.key());
+                let replaces = replaced.filter(|Writing { key, names, variant, .. }| {
+                    !fill.overwrites(key, names, variant)
+                });
                 let filling = Filling { fill, flight: forwarded.flight.begun(), replaces };
                 if end {
                     self.finish(x, filling);
@@ -97,6 +105,19 @@ impl ResponseCache {
             }
         }
         Flow::Continue
+    }
+
+    /// Whether a good response is stored that an error would replace, or hide from requests of other values.
+    fn has_good(&self, x: &dyn Exchange, asked: &Asked, matched: Option<&Writing>) -> bool {
+        let keys = [Some(&asked.whole), matched.map(|matched| &matched.key)];
+        let stored = keys.into_iter().flatten();
+        let mut stored = stored.flat_map(|key| self.store.entries_of(x.host(), key));
+        stored.any(|Entry { stored, .. }| {
+            vary::cluster_of(&stored.variant).unwrap_or_default() == &*asked.cluster
+                && self
+                    .is_softly_purged(x.host(), &stored)
+                    .is_some_and(|soft| reuse::outlives_errors(&stored, x.now(), soft))
+        })
     }
 
     /// Answers with what is stored in place of an error, where that is allowed.

@@ -84,7 +84,7 @@ pub struct Forwarded {
 pub struct Filling {
     pub(super) fill: Fill,
     pub(super) flight: Held,
-    /// What it replaces, where that is stored under another key.
+    /// What it replaces, where that is stored under another key or varies on something else.
     pub(super) replaces: Option<Writing>,
 }
 
@@ -103,7 +103,13 @@ impl Kept {
 
     /// Lets go of the response, but for what names it.
     pub(super) fn into_writing(self) -> Writing {
-        Writing { key: self.stored.key.clone(), generation: self.stored.generation }
+        let Stored { key, generation, names, variant, .. } = &*self.stored;
+        Writing {
+            key: key.clone(),
+            generation: *generation,
+            names: names.clone(),
+            variant: variant.clone(),
+        }
     }
 }
 
@@ -112,6 +118,8 @@ impl Kept {
 pub(super) struct Writing {
     pub(super) key: Vec<u8>,
     pub(super) generation: u64,
+    pub(super) names: Vec<u8>,
+    pub(super) variant: Vec<u8>,
 }
 
 /// What streams left undone when they ended; the timer does it for them.

@@ -16,7 +16,7 @@ use crate::http::response::Response;
 use crate::http::validation::{self, Head};
 use crate::http::vary;
 use crate::policy::storing;
-use crate::reply::{self, How};
+use crate::reply::How;
 use crate::signals::{Decision, Refusal, Validation};
 use crate::store::Entry;
 use crate::store::flights::Landing;
@@ -34,7 +34,7 @@ impl ResponseCache {
         update: &Headers,
     ) -> Flow {
         if validation::contradicts(update, &stale.headers()) {
-            return self.contradicted(x, &mut forwarded, stale);
+            return self.contradict(stream, x, &mut forwarded, stale);
         }
         self.validated(x, &forwarded, Validation::NotModified);
         let arrival = self.arrival(x, forwarded.at);
@@ -45,6 +45,7 @@ impl ResponseCache {
             Err(refusal) => refused(*refusal),
         };
         self.land(x, &mut forwarded.flight, landing);
+        let stored = fresh.as_ref().map(|_| ()).map_err(|refusal| *refusal);
         let fresh = match fresh {
             Ok(fresh) => fresh,
             Err(refusal) => {
@@ -58,6 +59,7 @@ impl ResponseCache {
         };
         let asked = &forwarded.asked;
         if asked.background {
+            self.mark(x, Decision::Background, Some(stored), &asked.whole, 304);
             return Flow::Continue;
         }
         let not_modified = asked.request.has_condition
@@ -78,16 +80,22 @@ impl ResponseCache {
         flow
     }
 
-    /// The origin said 304 about something else than what is stored (RFC 9111, 4.3.4): neither is an answer, and
-    /// Envoy does not ask once more. What is stored is forgotten, so that the next request gets a whole response.
-    fn contradicted(&self, x: &dyn Exchange, forwarded: &mut Forwarded, stale: &Stored) -> Flow {
+    /// The origin said 304 about something else than what is stored, as replicas and rollbacks do: what is stored is
+    /// not updated (RFC 9111, 4.3.4), but answers this request, and the next one asks for the whole.
+    fn contradict(
+        &self,
+        stream: &mut Stream,
+        x: &dyn Exchange,
+        forwarded: &mut Forwarded,
+        stale: &Stored,
+    ) -> Flow {
         self.validated(x, forwarded, Validation::Failed);
-        self.invalidate_key(x, &stale.key);
+        self.contradicted.add(stale.generation, x.now());
         self.land(x, &mut forwarded.flight, Landing::Abandoned);
         if forwarded.asked.background {
             return Flow::Continue;
         }
-        reply::contradicted(self.config.marks()).into_flow()
+        self.answer(stream, x, &forwarded.asked, stale, How::Contradicted)
     }
 
     /// Stores what is stored once more, with the fields of a 304: this response, and every other variant that the

@@ -107,6 +107,19 @@ impl KeyRule {
         self.headers.iter().any(|known| known.as_bytes() == name)
     }
 
+    /// The request fields that keys are made of, lower case; some may come twice.
+    pub fn fields(&self) -> Vec<String> {
+        let cookies = self.cookies.iter().map(|_| "cookie");
+        let sources = self.claims.iter().chain(&self.user).filter_map(Source::field);
+        self.headers
+            .iter()
+            .map(|name| &**name)
+            .chain(cookies)
+            .chain(sources)
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// The key of this request; `None` if it has none, and so must neither be answered from the store nor stored.
     ///
     /// That is so if it is no whole `http` or `https` URI, if `user` is asked for and the request names none or several,

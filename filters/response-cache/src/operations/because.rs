@@ -9,6 +9,7 @@ pub(super) const fn decision(decision: Decision) -> &'static str {
         Decision::StaleHit => {
             "a stored response may answer it though it is stale; it is being refreshed"
         }
+        Decision::ErrorHit => "a stored error of the service answers it",
         Decision::Collapsed => "another request has just brought the response",
         Decision::Miss => "nothing is stored for it",
         Decision::VaryMiss => {

@@ -103,7 +103,9 @@ impl Kind {
     const fn of(decision: Decision) -> Self {
         match decision {
             Decision::Hit | Decision::StaleHit | Decision::Collapsed => Self::Hit,
-            Decision::Miss
+            // An error from the store is no good answer, whoever gives it.
+            Decision::ErrorHit
+            | Decision::Miss
             | Decision::VaryMiss
             | Decision::Stale
             | Decision::Request

@@ -17,7 +17,7 @@ use kit::headers::Headers;
 
 use crate::http::directives::{Delta, MaxStale, RequestDirectives};
 use crate::http::request::Request;
-use crate::http::validation::can_be_asked;
+use crate::policy::storing::is_said_to_all;
 use crate::policy::terms::{Basis, Cookies, Terms};
 use crate::signals::Decision;
 use crate::store::stored::Stored;
@@ -117,7 +117,7 @@ pub fn decide(
     } else {
         Decision::Stale
     };
-    if wishes.forbid_storing() || !can_be_asked(&stored.headers()) {
+    if wishes.forbid_storing() || !stored.can_be_validated() {
         Verdict::Forward(refused)
     } else {
         Verdict::Validate(refused)
@@ -145,6 +145,16 @@ pub fn may_serve_on_error(
     let standing = Standing::of(stored, now, soft_purged);
     let allowed = Nanos(stored.stale_if_error).max(wishes.stale_if_error());
     standing.is_fresh() || (!stored.strict && lasts(standing, allowed))
+}
+
+/// Whether this is a good response that somebody may be served without the origin, now or if it fails: no error takes
+/// its place (RFC 5861, 4).
+pub fn outlives_errors(stored: &Stored, now: Nanos, soft_purged: bool) -> bool {
+    let standing = Standing::of(stored, now, soft_purged);
+    let grace = Nanos(stored.stale_while_revalidate.max(stored.stale_if_error));
+    is_said_to_all(stored.status)
+        && !stored.validate
+        && (standing.is_fresh() || (!stored.strict && lasts(standing, grace)))
 }
 
 /// Whether the client wants an answer from the store or none: what can not be served is then answered with 504 (5.2.1.7).

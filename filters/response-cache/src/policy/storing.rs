@@ -64,7 +64,7 @@ pub fn forbids(request: &Request, response: &Response, terms: &Terms) -> Option<
         (!overruled && said.no_store && !said.must_understand, Refusal::NoStore),
         (!overruled && said.private == Scope::Whole && !terms.per_user, Refusal::Private),
         (
-            !overruled && said.no_cache == Scope::Whole && !response.has_validator(),
+            !overruled && said.no_cache == Scope::Whole && !can_be_validated(response),
             Refusal::NoCache,
         ),
         (cookie, Refusal::SetCookie),
@@ -107,6 +107,9 @@ pub fn judge(
         for_authorized: terms.per_user || (basis != Basis::Given && said.allows_authorized()),
         dropped: dropped(response, terms),
     };
+    if response.status >= 500 && !is_named(response.status, terms) {
+        return Err(Refusal::Status);
+    }
     if is_of_use(&leave, arrival.received) {
         return Ok(leave);
     }
@@ -235,8 +238,26 @@ fn grace(response: &Response, terms: &Terms) -> Grace {
     Grace {
         while_revalidate: of(said.stale_while_revalidate, terms.stale_while_revalidate),
         if_error: of(said.stale_if_error, terms.stale_if_error),
-        keep: if response.has_validator() { terms.keep } else { Nanos::ZERO },
+        keep: if can_be_validated(response) { terms.keep } else { Nanos::ZERO },
     }
+}
+
+/// Whether the operator wants responses of this status stored, by `statuses` or by a lifetime for it: an error of the
+/// service is stored on nobody else's word, since it would be served for longer than it lasts.
+fn is_named(status: u16, terms: &Terms) -> bool {
+    terms.statuses.is_some_and(|statuses| statuses.contains(status)) || ttl(status, terms).is_some()
+}
+
+/// Whether the origin can say of it later that it still holds: a 304 stands for a 200 (RFC 9110, 15.4.5), so to ask
+/// about anything else is to hear that the other has come back.
+const fn can_be_validated(response: &Response) -> bool {
+    response.status == 200 && response.has_validator()
+}
+
+/// Whether every other request would get this status as well: that something is there, elsewhere, or not there.
+/// Any other may be about one request alone, or about a moment.
+pub const fn is_said_to_all(status: u16) -> bool {
+    matches!(status, 200..=399 | 404 | 410)
 }
 
 /// Whether anything can ever be done with it: now while it is fresh, or later in its grace.

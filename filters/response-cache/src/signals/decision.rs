@@ -7,6 +7,8 @@ pub enum Decision {
     Hit,
     /// Answered from the store with a stale response, which is being refreshed.
     StaleHit,
+    /// Answered from the store with an error of the service, fresh or stale, or as another request has brought it.
+    ErrorHit,
     /// Waited for another request's response, and was answered with it.
     Collapsed,
     /// Nothing stored for this URI.
@@ -31,9 +33,10 @@ pub enum Decision {
 
 impl Decision {
     /// Every decision.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Hit,
         Self::StaleHit,
+        Self::ErrorHit,
         Self::Collapsed,
         Self::Miss,
         Self::VaryMiss,
@@ -51,6 +54,7 @@ impl Decision {
         match self {
             Self::Hit => "hit",
             Self::StaleHit => "stale_hit",
+            Self::ErrorHit => "error_hit",
             Self::Collapsed => "collapsed",
             Self::Miss => "miss",
             Self::VaryMiss => "vary_miss",
@@ -74,6 +78,7 @@ impl Decision {
             Self::Method => "method",
             Self::Hit
             | Self::StaleHit
+            | Self::ErrorHit
             | Self::Collapsed
             | Self::Bypass
             | Self::OnlyIfCached

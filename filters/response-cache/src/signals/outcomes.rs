@@ -50,8 +50,10 @@ impl Staleness {
 /// What came of a background request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refresh {
-    /// It was answered.
+    /// It was answered, and the answer was stored.
     Answered,
+    /// It was answered, and the answer was not stored: the next request goes to the origin itself.
+    NotStored,
     /// It was answered with an error, or not at all.
     Failed,
     /// It was not made: too many were under way.
@@ -60,12 +62,13 @@ pub enum Refresh {
 
 impl Refresh {
     /// Every outcome.
-    pub const ALL: [Self; 3] = [Self::Answered, Self::Failed, Self::Full];
+    pub const ALL: [Self; 4] = [Self::Answered, Self::NotStored, Self::Failed, Self::Full];
 
     /// The word in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Answered => "answered",
+            Self::NotStored => "not_stored",
             Self::Failed => "failed",
             Self::Full => "full",
         }

@@ -10,6 +10,7 @@ use kit::{Nanos, record};
 use serde::{Deserialize, Serialize};
 
 use crate::http::freshness::Freshness;
+use crate::http::validation::can_be_asked;
 use crate::policy::terms::{Basis, Grace};
 
 /// Changes with the fields of [`Stored`].
@@ -107,6 +108,16 @@ impl Stored {
     /// Its header fields.
     pub fn headers(&self) -> Headers {
         Headers::from_pairs(self.fields.clone())
+    }
+
+    /// Whether the origin can be asked if it still holds: only of a 200 does its 304 say so (RFC 9110, 15.4.5).
+    pub fn can_be_validated(&self) -> bool {
+        self.status == 200 && can_be_asked(&self.headers())
+    }
+
+    /// Whether it is an error of the service.
+    pub const fn is_error(&self) -> bool {
+        self.status >= 500
     }
 
     /// The instant from which it is of no use any more, not even stale, monotonic.

@@ -25,6 +25,7 @@ fn stored() -> Stored {
         stale_while_revalidate: Nanos::from_secs(30).0,
         stale_if_error: Nanos::from_secs(300).0,
         fields: Headers::new(&[("etag", "\"a\"")]).as_pairs().to_vec(),
+        status: 200,
         ..Stored::default()
     }
 }
