@@ -64,7 +64,7 @@ impl ProbeRequest {
 pub fn status(answer: &Answer) -> Option<u16> {
     match answer {
         Answer::Response { headers, .. } => headers.text(":status")?.parse().ok(),
-        Answer::Failed => None,
+        Answer::NoCluster | Answer::Failed => None,
     }
 }
 

@@ -80,7 +80,9 @@ pub enum Answer {
         /// The whole body, up to 32 MiB.
         body: Vec<u8>,
     },
-    /// The call could not be made, or its answer could not be delivered.
+    /// The call could not be made: Envoy has no such cluster. It is logged, and told in [`crate::clusters`].
+    NoCluster,
+    /// The call could not be made otherwise, such as to a cluster without a host, or its answer could not be delivered.
     Failed,
 }
 

@@ -12,6 +12,7 @@
 pub mod answer;
 pub mod callbacks;
 mod claims;
+pub mod clusters;
 pub mod config;
 pub mod described;
 pub mod exchange;

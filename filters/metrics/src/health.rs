@@ -105,6 +105,7 @@ impl Health {
         let idx = usize::try_from(id.number % N_QUESTIONS).unwrap_or(0);
         let Some(question) = Question::ALL.get(idx) else { return };
         let said = match answer {
+            Answer::NoCluster => Err(Unusable::NoCluster),
             Answer::Failed => Err(Unusable::None),
             Answer::Response { headers, body } => {
                 let status = headers.text(":status").and_then(|status| status.parse().ok());

@@ -344,7 +344,7 @@ impl<'a> Desk<'a> {
         let told = health::Told { health, report: health.report(host), now };
         match probe {
             Probe::Live => health::live(),
-            Probe::Ready => told.ready(is_proven),
+            Probe::Ready => told.ready(is_proven, x.host()),
             Probe::Status => told.status(&self.statistics.snapshot(host), host),
             Probe::Detailed => told.detailed(&self.statistics.snapshot(host), host),
         }

@@ -39,6 +39,9 @@ const MAX_MARKER_AGE: Nanos = Nanos::MINUTE;
 /// How long after its timeout the end of a call is waited for: Envoy's timer is no later than its event loop is.
 const PATIENCE: Nanos = Nanos::SECOND;
 
+/// How long a cluster that does not exist is not called: one that comes by CDS may come at any time.
+const RETRY_CLUSTER: Nanos = Nanos::from_secs(10);
+
 /// What a background request is for, as its marker says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errand {
@@ -109,6 +112,8 @@ pub struct Background<T> {
     filter: &'static str,
     next: Cell<u64>,
     under_way: RefCell<BTreeMap<u64, UnderWay<T>>>,
+    /// Until then it is not tried: the cluster was missing.
+    lost_until: Cell<Nanos>,
 }
 
 #[derive(Debug)]
@@ -128,7 +133,10 @@ pub enum Ended {
         /// And the filter on its way says that it is stored.
         is_stored: bool,
     },
-    /// It was not.
+    /// It has not come to a filter of this kind: there is no such cluster, it leads elsewhere, or something in front has
+    /// answered. The same request on a client's own way may be answered.
+    Unreached,
+    /// It was not: the call, or what the filter asked, failed or took too long.
     Failed,
 }
 
@@ -141,7 +149,13 @@ impl<T> Background<T> {
             filter,
             next: Cell::new(0),
             under_way: RefCell::default(),
+            lost_until: Cell::default(),
         }
+    }
+
+    /// Whether there is a cluster to call, as far as is known.
+    pub fn has_cluster(&self, now: Nanos) -> bool {
+        now >= self.lost_until.get()
     }
 
     /// Whether another request may be started now.
@@ -174,13 +188,20 @@ impl<T> Background<T> {
     }
 
     /// A call has ended: what its maker wanted back, and how it ended; `None` for a call that is not known.
-    pub fn ended(&self, id: CallId, answer: &Answer) -> Option<(T, Ended)> {
+    pub fn ended(&self, id: CallId, answer: &Answer, now: Nanos) -> Option<(T, Ended)> {
         let UnderWay { on_end, .. } = self.under_way.borrow_mut().remove(&id.number)?;
         let ended = match answer {
             Answer::Response { headers, .. } => match headers.text(":status").map(str::parse) {
+                // Envoy's own answer to a call that takes too long: who would ask instead would wait as long.
+                Some(Ok(504)) if !is_marked(headers) => Ended::Failed,
+                Some(Ok(_)) if !is_marked(headers) => Ended::Unreached,
                 Some(Ok(status)) => Ended::Answered { status, is_stored: says_stored(headers) },
                 Some(Err(_)) | None => Ended::Failed,
             },
+            Answer::NoCluster => {
+                self.lost_until.set(now.saturating_add(RETRY_CLUSTER));
+                Ended::Unreached
+            }
             Answer::Failed => Ended::Failed,
         };
         Some((on_end, ended))
@@ -261,6 +282,11 @@ impl Restored {
         let values: Vec<_> = headers.iter().filter(|(name, _)| is_named(name)).collect();
         Self { values: Headers::new(&values), names }
     }
+}
+
+/// Whether the answer has passed this filter, which says so in `Cache-Status`, or another's of this kind.
+fn is_marked(headers: &Headers) -> bool {
+    headers.all("cache-status").any(|line| line.starts_with(CACHE_NAME.as_bytes()))
 }
 
 /// Whether the last to speak in `Cache-Status`, which is this filter, says that it stores the response.

@@ -100,7 +100,7 @@ impl Filter for Probe {
                     headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(500);
                 Reply { status, body, details: "probe_call", ..Reply::default() }.into_flow()
             }
-            (Some(Order::Call(_)), Some(Answer::Failed)) => answer("failed"),
+            (Some(Order::Call(_)), Some(Answer::NoCluster | Answer::Failed)) => answer("failed"),
             _ => answer("woken"),
         }
     }

@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use proxy_wasm::hostcalls::dispatch_http_call;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{ContextType, LogLevel};
+use proxy_wasm::types::{ContextType, LogLevel, Status};
 
 use super::abi::{self, BufferType, MapType};
 use super::envoy::Envoy;
 use super::queue::{self, Caller};
 use super::stream::Stream;
 use crate::callbacks::Callback;
+use crate::clusters;
 use crate::config;
-use crate::exchange::{Answer, Call, CallId};
+use crate::exchange::{Answer, Call, CallId, Host};
 use crate::filter::Filter;
 use crate::headers::Headers;
+use crate::units::Nanos;
 
 /// Hands this VM to the SDK's dispatcher. Runs in `_initialize`, where the host allows almost nothing else.
 pub fn start<F: Filter>() {
@@ -32,6 +34,8 @@ struct Plugin<F: Filter> {
     envoy: Envoy,
     /// Calls that this root has started: the root whose filter wants the answer, and which call of its own it is.
     calls: RefCell<BTreeMap<u32, (u32, CallId)>>,
+    /// The clusters that were called; of those that do not exist, when that was noted last.
+    clusters: RefCell<BTreeMap<String, Option<Nanos>>>,
     filter_type: PhantomData<F>,
 }
 
@@ -42,6 +46,7 @@ impl<F: Filter> Plugin<F> {
             filter: None,
             envoy: Envoy::of(context),
             calls: RefCell::new(BTreeMap::new()),
+            clusters: RefCell::new(BTreeMap::new()),
             filter_type: PhantomData,
         }
     }
@@ -65,7 +70,13 @@ impl<F: Filter> Plugin<F> {
         let timeout = Duration::from_nanos(call.timeout.0.max(1_000_000));
         match dispatch_http_call(&call.cluster, headers, Some(&call.body), vec![], timeout) {
             Ok(token) => {
+                self.found(&call.cluster);
                 self.calls.borrow_mut().insert(token, (caller, call.id));
+            }
+            // The call has all that a call must have: what is bad about its arguments is the cluster.
+            Err(Status::BadArgument) => {
+                self.missed(call);
+                answered(caller, call.id, Answer::NoCluster);
             }
             Err(status) => {
                 log::warn!(
@@ -76,6 +87,37 @@ impl<F: Filter> Plugin<F> {
                 );
                 answered(caller, call.id, Answer::Failed);
             }
+        }
+    }
+}
+
+impl<F: Filter> Plugin<F> {
+    /// A cluster that was called exists.
+    fn found(&self, cluster: &str) {
+        let mut clusters = self.clusters.borrow_mut();
+        if clusters.get(cluster) == Some(&None) {
+            return;
+        }
+        clusters.insert(cluster.to_owned(), None);
+        // Also the first time: another VM, which is gone, may have missed it.
+        clusters::note_found(&self.envoy, cluster);
+    }
+
+    /// A cluster that was called does not exist.
+    fn missed(&self, call: &Call) {
+        let (now, cluster) = (self.envoy.now(), &call.cluster);
+        let mut clusters = self.clusters.borrow_mut();
+        let before = clusters.get(cluster).copied().flatten();
+        if before.is_some_and(|noted_at| now.saturating_sub(noted_at) < Nanos::MINUTE) {
+            return;
+        }
+        clusters.insert(cluster.clone(), Some(now));
+        clusters::note_missing(&self.envoy, cluster, call.id.filter);
+        if before.is_none() {
+            log::warn!(
+                "{}: no such cluster: \"{cluster}\"; add it to the clusters of Envoy, or correct its name in the configuration of this filter",
+                call.id.filter
+            );
         }
     }
 }

@@ -39,6 +39,9 @@ pub enum Said {
 /// Why an answer is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
+    /// There is no such cluster.
+    #[error("no such cluster")]
+    NoCluster,
     /// There is none: the cluster has no host, or the call could not be made.
     #[error("no answer")]
     None,

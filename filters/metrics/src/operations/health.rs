@@ -1,5 +1,6 @@
 //! Health as JSON: 200 or 503.
 
+use kit::clusters::{self, Missing};
 use kit::operations::json::{self, put, put_some};
 use kit::{Host, Nanos, Reply};
 use serde_json::{Map, Value, json};
@@ -32,16 +33,16 @@ pub(super) struct Told<'a> {
 
 impl Told<'_> {
     /// Whether the gateway can serve; the reasons are for who proved himself.
-    pub(super) fn ready(&self, is_proven: bool) -> Reply {
+    pub(super) fn ready(&self, is_proven: bool, host: &dyn Host) -> Reply {
         let mut object = Map::new();
-        let status = self.readiness(&mut object, is_proven);
+        let status = self.readiness(&mut object, is_proven, host);
         json::reply(status, "application/json", &Value::Object(object))
     }
 
     /// Uptime, versions, memory, and what the filters are at.
     pub(super) fn status(&self, snapshot: &Snapshot, host: &dyn Host) -> Reply {
         let mut object = Map::new();
-        let status = self.readiness(&mut object, true);
+        let status = self.readiness(&mut object, true, host);
         self.summary(&mut object, snapshot, host);
         json::reply(status, "application/json", &Value::Object(object))
     }
@@ -49,7 +50,7 @@ impl Told<'_> {
     /// The same, each cluster with its hosts, and when they were asked about.
     pub(super) fn detailed(&self, snapshot: &Snapshot, host: &dyn Host) -> Reply {
         let mut object = Map::new();
-        let status = self.readiness(&mut object, true);
+        let status = self.readiness(&mut object, true, host);
         self.summary(&mut object, snapshot, host);
         if let Some(asking) = &self.health.settings.asking {
             let clusters = asking.clusters.iter().map(|name| {
@@ -64,12 +65,27 @@ impl Told<'_> {
     }
 
     /// Adds whether the gateway can serve, and why not; tells the status to answer with.
-    fn readiness(&self, object: &mut Map<String, Value>, with_reasons: bool) -> u16 {
+    ///
+    /// A missing cluster that a filter only refreshes, probes or falls back by is a warning: it keeps no request from
+    /// being served.
+    fn readiness(
+        &self,
+        object: &mut Map<String, Value>,
+        with_reasons: bool,
+        host: &dyn Host,
+    ) -> u16 {
         let reasons = self.health.reasons(&self.report, self.now);
         let is_ready = reasons.is_empty();
         put(object, "status", json!(if is_ready { "ready" } else { "not_ready" }));
         if with_reasons {
             put(object, "reasons", reasons.iter().map(reason).map(Value::String).collect());
+        }
+        let missing = if with_reasons { clusters::missing(host) } else { Vec::new() };
+        if !missing.is_empty() {
+            let warning = |Missing { cluster, filter }: &Missing| {
+                json!(format!("no such cluster: {cluster}, which {filter} is configured to call"))
+            };
+            put(object, "warnings", missing.iter().map(warning).collect());
         }
         if is_ready { 200 } else { 503 }
     }

@@ -196,12 +196,16 @@ const LIVES: Shape = Shape::Object(&[&[has("status", Shape::OneOf(&["live"]))]])
 
 /// The reasons are for who proved himself.
 const READINESS: Shape =
-    Shape::Object(&[&[may_have("reasons", Shape::List(&Shape::Text))], STANDING]);
+    Shape::Object(&[&[may_have("reasons", Shape::List(&Shape::Text)), WARNINGS], STANDING]);
+
+/// Clusters that filters are configured to call and that Envoy does not have.
+const WARNINGS: Member = may_have("warnings", Shape::List(&Shape::Text));
 
 const STANDING: &[Member] = &[has("status", Shape::OneOf(&["ready", "not_ready"]))];
 
 const STATE: &[Member] = &[
     has("reasons", Shape::List(&Shape::Text)),
+    WARNINGS,
     has("uptime_seconds", Shape::Number),
     has("version", Shape::Text),
     may_have("envoy", Shape::Object(&[&[has("version", Shape::Text), has("state", Shape::Text)]])),

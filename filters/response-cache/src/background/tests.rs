@@ -105,7 +105,7 @@ fn a_call_whose_end_nobody_tells_makes_room_again() {
     assert!(!background.has_room());
     assert_eq!(background.overdue(T0 + Nanos::from_secs(6)), [7]);
     assert!(background.has_room());
-    assert_eq!(background.ended(id, &Answer::Failed), None, "too late");
+    assert_eq!(background.ended(id, &Answer::Failed, T0), None, "too late");
     assert_eq!(background.overdue(T0 + Nanos::MINUTE), Vec::<u8>::new(), "once");
 }
 
@@ -118,13 +118,13 @@ fn no_more_than_the_configured_number_are_under_way() {
     let headers = Headers::new(&[(":status", "304"), ("cache-status", "weir; fwd=stale; stored")]);
     let answer = Answer::Response { headers, body: Vec::new() };
     assert_eq!(
-        background.ended(id, &answer),
+        background.ended(id, &answer, T0),
         Some((7, Ended::Answered { status: 304, is_stored: true }))
     );
-    assert_eq!(background.ended(id, &Answer::Failed), None);
+    assert_eq!(background.ended(id, &Answer::Failed, T0), None);
     assert_eq!(background.start(&host, &job(), 8), Ok(()));
     let id = host.take_calls().remove(0).id;
-    assert_eq!(background.ended(id, &Answer::Failed), Some((8, Ended::Failed)));
+    assert_eq!(background.ended(id, &Answer::Failed, T0), Some((8, Ended::Failed)));
 }
 
 /// What the marker does not carry comes by itself, and what it carries is what else would not come as it was.
@@ -148,4 +148,32 @@ fn the_marker_carries_only_what_does_not_come_through_by_itself() {
         assert_eq!(absent.names, if is_absent { kept.to_vec() } else { Vec::new() });
         assert!(absent.values.is_empty());
     }
+}
+
+/// Only what has come to this filter says something of the request; what has not is no fault of the origin.
+#[test]
+fn an_answer_from_elsewhere_is_none_and_a_missing_cluster_is_left_alone_for_a_while() {
+    let host = FakeHost::default();
+    let background = start(&host, &job(), 8);
+    let ended = |answer: Answer| {
+        background.start(&host, &job(), 8).unwrap();
+        let id = host.take_calls().pop().unwrap().id;
+        background.ended(id, &answer, T0).unwrap().1
+    };
+    let response = |fields: &[(&str, &str)]| Answer::Response {
+        headers: Headers::new(fields),
+        body: Vec::new(),
+    };
+    assert_eq!(ended(response(&[(":status", "503")])), Ended::Unreached);
+    assert_eq!(
+        ended(response(&[(":status", "200"), ("cache-status", "x; stored")])),
+        Ended::Unreached
+    );
+    assert_eq!(ended(response(&[(":status", "504")])), Ended::Failed);
+    let failed = response(&[(":status", "503"), ("cache-status", "weir; fwd=request")]);
+    assert_eq!(ended(failed), Ended::Answered { status: 503, is_stored: false });
+    assert_eq!(ended(Answer::Failed), Ended::Failed);
+    assert!(background.has_cluster(T0));
+    assert_eq!(ended(Answer::NoCluster), Ended::Unreached);
+    assert!(!background.has_cluster(T0) && background.has_cluster(T0 + RETRY_CLUSTER));
 }

@@ -68,7 +68,7 @@ impl ResponseCache {
     /// then who comes first refreshes it, as without a way back.
     pub(super) fn way_back(&self, stored: &Stored, now: Nanos) -> Option<&Background<OnEnd>> {
         let is_in_vain = self.unrefreshed.has(stored.generation, now);
-        self.background.as_ref().filter(|_| !is_in_vain)
+        self.background.as_ref().filter(|background| !is_in_vain && background.has_cluster(now))
     }
 
     /// Nothing but being a part, or a 304, kept a response from being stored: the whole is fetched in the background,
@@ -81,7 +81,8 @@ impl ResponseCache {
         headers: &Headers,
     ) {
         let asked = &forwarded.asked;
-        let Some(background) = &self.background else { return };
+        let way_back = self.background.as_ref();
+        let Some(background) = way_back.filter(|way| way.has_cluster(x.now())) else { return };
         let Some(rule) = self.config.rules.get(asked.rule) else { return };
         let fits = match response.status {
             206 if asked.request.has_range => {
@@ -117,7 +118,7 @@ impl ResponseCache {
     /// A background request has ended; what it brought, the request itself has stored on its way.
     pub(super) fn background_ended(&self, host: &dyn Host, id: CallId, answer: &Answer) {
         let Some(background) = &self.background else { return };
-        if let Some((on_end, ended)) = background.ended(id, answer) {
+        if let Some((on_end, ended)) = background.ended(id, answer, host.now()) {
             self.do_on_end(host, on_end, ended);
         }
     }
@@ -126,6 +127,7 @@ impl ResponseCache {
         let came = match ended {
             Ended::Answered { is_stored: true, .. } => Refresh::Answered,
             Ended::Answered { status: 200..=499, .. } => Refresh::NotStored,
+            Ended::Unreached => Refresh::Unreached,
             Ended::Answered { .. } | Ended::Failed => Refresh::Failed,
         };
         self.meters.refreshed(host, came);
@@ -133,7 +135,7 @@ impl ResponseCache {
             OnEnd::Refresh(flight, replaces) => {
                 let landing = match came {
                     Refresh::Answered => Landing::Stored,
-                    Refresh::NotStored => Landing::Abandoned,
+                    Refresh::NotStored | Refresh::Unreached => Landing::Abandoned,
                     Refresh::Failed | Refresh::Full => Landing::Failed,
                 };
                 self.flights.land(host, flight, landing, host.now());
@@ -184,7 +186,7 @@ impl ResponseCache {
     fn warmed(&self, host: &dyn Host, job: u64, ended: Ended) {
         let outcome = match ended {
             Ended::Answered { status, is_stored } => Outcome::Answered { status, is_stored },
-            Ended::Failed => Outcome::Failed,
+            Ended::Unreached | Ended::Failed => Outcome::Failed,
         };
         if let Some(warming) = &self.warming {
             warming.done(host, job, outcome, host.now());

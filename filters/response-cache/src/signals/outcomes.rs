@@ -54,6 +54,8 @@ pub enum Refresh {
     Answered,
     /// It was answered, and the answer was not stored: the next request goes to the origin itself.
     NotStored,
+    /// It did not come to this filter, such as for want of the cluster: likewise.
+    Unreached,
     /// It was answered with an error, or not at all.
     Failed,
     /// It was not made: too many were under way.
@@ -62,13 +64,15 @@ pub enum Refresh {
 
 impl Refresh {
     /// Every outcome.
-    pub const ALL: [Self; 4] = [Self::Answered, Self::NotStored, Self::Failed, Self::Full];
+    pub const ALL: [Self; 5] =
+        [Self::Answered, Self::NotStored, Self::Unreached, Self::Failed, Self::Full];
 
     /// The word in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Answered => "answered",
             Self::NotStored => "not_stored",
+            Self::Unreached => "unreached",
             Self::Failed => "failed",
             Self::Full => "full",
         }
