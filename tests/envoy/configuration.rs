@@ -8,6 +8,7 @@ use harness::gateway::{Gateway, PATIENCE, Setup};
 use harness::origin::{Act, Origin};
 use serde_json::{Value, json};
 use weir_testbed::envoy::{StartError, own_messages};
+use weir_testbed::proxy::bootstrap::wasm_filter;
 use weir_testbed::{root, wait, yaml};
 
 #[test]
@@ -27,6 +28,24 @@ fn a_bad_configuration_stops_a_static_start() {
             "rate-limit: configuration rejected (1 problem); the filter will not start, Envoy keeps its previous configuration or refuses to boot",
         ]
     );
+}
+
+#[test]
+fn a_filter_whose_fields_all_have_defaults_starts_without_any() {
+    let origin = Origin::start(|request| {
+        Act::response(200, &[("cache-control", "max-age=600")], request.target())
+    });
+    // Both arrive as no bytes at all: a Struct without fields, and no configuration.
+    let mut cache = wasm_filter("cache", &root::module("response-cache"), "");
+    cache["typed_config"]["config"]["configuration"] =
+        json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": {}});
+    let mut metrics = wasm_filter("metrics", &root::module("metrics"), "");
+    let config = metrics["typed_config"]["config"].as_object_mut().unwrap();
+    config.remove("configuration");
+    let gateway =
+        Setup::new("metrics", &json!({}), origin.address()).before(metrics).before(cache).start();
+    assert_eq!([0; 2].map(|_| gateway.get("/").status()), [200; 2]);
+    assert_eq!(origin.hits("/"), 1);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use weir_rate_limit::RateLimit;
 use weir_response_cache::ResponseCache;
 
 use crate::chain::Chain;
+use crate::endpoints::{self, Endpoints};
 use crate::section::{Section, Sectioned};
 
 /// The order of the filters, from the client to the upstream.
@@ -24,18 +25,41 @@ pub struct Gateway(Filters);
 
 impl Sectioned for Metrics {
     const SECTION: &'static str = "metrics";
+
+    fn endpoints(config: &Self::Config) -> Endpoints<'_> {
+        let health = config.health.as_ref().and_then(|health| health.path.as_deref());
+        Endpoints {
+            paths: vec![
+                (&[Self::SECTION, "operations", "path"], config.operations.prefix()),
+                (&[Self::SECTION, "health", "path"], health),
+            ],
+            others: config.console.iter().flat_map(|console| console.named()).collect(),
+        }
+    }
 }
 
 impl Sectioned for RateLimit {
     const SECTION: &'static str = "rate_limit";
+
+    fn endpoints(config: &Self::Config) -> Endpoints<'_> {
+        Endpoints::at(&[Self::SECTION, "operations", "path"], &config.operations)
+    }
 }
 
 impl Sectioned for ResponseCache {
     const SECTION: &'static str = "response_cache";
+
+    fn endpoints(config: &Self::Config) -> Endpoints<'_> {
+        Endpoints::at(&[Self::SECTION, "operations", "path"], &config.operations)
+    }
 }
 
 impl Sectioned for CircuitBreaker {
     const SECTION: &'static str = "circuit_breaker";
+
+    fn endpoints(config: &Self::Config) -> Endpoints<'_> {
+        Endpoints::at(&[Self::SECTION, "operations", "path"], &config.operations)
+    }
 }
 
 /// The sections, in the order of the filters.
@@ -57,7 +81,16 @@ impl Filter for Gateway {
                 "add the section of a filter, or remove the gateway from the filter chain",
             );
         }
-        Filters::read(fields)
+        let config = Filters::read(fields);
+        let (metrics, (limits, (cache, breakers))) = &config;
+        let taken = [
+            metrics.as_ref().map(Metrics::endpoints),
+            limits.as_ref().map(RateLimit::endpoints),
+            cache.as_ref().map(ResponseCache::endpoints),
+            breakers.as_ref().map(CircuitBreaker::endpoints),
+        ];
+        endpoints::check(fields, &taken.into_iter().flatten().collect::<Vec<_>>());
+        config
     }
 
     fn new(config: Self::Config, host: &dyn Host) -> Self {

@@ -9,6 +9,7 @@
 //! it promises that a filter behaves here as it does in a module of its own.
 
 pub mod chain;
+pub mod endpoints;
 pub mod gateway;
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;

@@ -5,6 +5,8 @@ use kit::config::Fields;
 use kit::exchange::{Answer, CallId};
 use kit::{Exchange, Filter, Flow, Host, Nanos};
 
+use crate::endpoints::Endpoints;
+
 /// A filter, or nothing: without its section every request passes as if it were not in the chain.
 #[derive(Debug)]
 pub struct Section<F>(Option<F>);
@@ -13,6 +15,11 @@ pub struct Section<F>(Option<F>);
 pub trait Sectioned: Filter {
     /// The field that holds the section: the filter's name, spelled as configuration spells names.
     const SECTION: &'static str;
+
+    /// The paths that this configuration takes from the service for endpoints of the filter's own.
+    fn endpoints(_config: &Self::Config) -> Endpoints<'_> {
+        Endpoints::default()
+    }
 }
 
 impl<F: Sectioned> Filter for Section<F> {

@@ -93,3 +93,69 @@ fn a_section_is_an_object_and_null_does_not_mean_off() {
         );
     }
 }
+
+#[test]
+fn a_path_of_endpoints_belongs_to_one_filter() {
+    let access =
+        |path: &str| format!(r#""operations": {{"path": "{path}", "source": "127.0.0.1"}}"#);
+    let gateway = |metrics: &str, limits: &str, cache: &str, console: &str| {
+        let text = format!(
+            r#"{{"metrics": {{{}{console}}}, "rate_limit": {{{}, "rules": [{{"name": "r", "limits": [{{"quota": 1, "window": "1s"}}]}}]}}, "response_cache": {{{}}}}}"#,
+            access(metrics),
+            access(limits),
+            access(cache),
+        );
+        lines(&text)
+    };
+    let own = "a path that is not another filter's, nor below or above one; \
+        give each filter a path of its own, or name this one in metrics.console";
+    let refused = |line: &str| {
+        vec![
+            format!("gateway: {line}, allowed {own}"),
+            format!("gateway: configuration rejected (1 problem); {CLOSING}"),
+        ]
+    };
+    assert_eq!(gateway("/weir", "/limits", "/cache", ""), [""; 0]);
+    // Names that only begin alike are different paths.
+    assert_eq!(gateway("/weir", "/weird", "/weir-cache", ""), [""; 0]);
+    let console = r#", "console": {"limits": "/weir/limits"}"#;
+    assert_eq!(gateway("/weir", "/weir/limits", "/cache", console), [""; 0]);
+    for (paths, console, line) in [
+        (
+            ["/weir", "/weir", "/cache"],
+            "",
+            r#"rate_limit.operations.path: found "/weir", where metrics.operations.path has "/weir""#,
+        ),
+        (
+            ["/weir", "/limits", "/weir/cache"],
+            console,
+            r#"response_cache.operations.path: found "/weir/cache", where metrics.operations.path has "/weir""#,
+        ),
+        (
+            ["/metrics", "/weir/limits", "/weir"],
+            "",
+            r#"response_cache.operations.path: found "/weir", where rate_limit.operations.path has "/weir/limits""#,
+        ),
+        (
+            ["/metrics", "/weir", "/weir/cache"],
+            "",
+            r#"response_cache.operations.path: found "/weir/cache", where rate_limit.operations.path has "/weir""#,
+        ),
+    ] {
+        let [metrics, limits, cache] = paths;
+        assert_eq!(gateway(metrics, limits, cache, console), refused(line));
+    }
+    let health = r#"{"metrics": {"health": {"path": "/weir", "open": true}}, "response_cache": {"operations": {"path": "/weir/cache", "source": "127.0.0.1"}}}"#;
+    assert_eq!(
+        lines(health),
+        refused(
+            r#"response_cache.operations.path: found "/weir/cache", where metrics.health.path has "/weir""#
+        )
+    );
+}
+
+#[test]
+fn no_bytes_are_an_empty_object() {
+    // So arrives an empty `Struct`, and a plugin without a configuration.
+    assert_eq!(lines(""), lines("{}"));
+}

@@ -267,13 +267,8 @@ const ROWS: &[(&str, &str)] = &[
     ),
     // The text as a whole.
     (
-        "",
-        "configuration: found nothing, allowed a JSON object; \
-         set `configuration` of the Wasm plugin to a StringValue or a Struct",
-    ),
-    (
         " \n",
-        "configuration: found nothing, allowed a JSON object; \
+        "configuration: found only blanks, allowed a JSON object; \
          set `configuration` of the Wasm plugin to a StringValue or a Struct",
     ),
     (r#""hunter2""#, "configuration: found a text, allowed an object; put the fields in { }"),

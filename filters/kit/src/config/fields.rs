@@ -257,7 +257,18 @@ impl Fields<'_> {
         allowed: impl Display,
         mend: impl Display,
     ) {
-        let path = self.path(name);
+        self.problem_below(&[name], found, allowed, mend);
+    }
+
+    /// Records a problem of a field further in, by the names that lead to it, in the words of [`Fields::problem`].
+    pub fn problem_below(
+        &mut self,
+        names: &[&str],
+        found: impl Display,
+        allowed: impl Display,
+        mend: impl Display,
+    ) {
+        let path = names.iter().fold(self.path.clone(), |path, name| field_path(&path, name));
         self.problems.add(&path, format_args!("found {found}, allowed {allowed}; {mend}"));
     }
 

@@ -13,11 +13,15 @@ pub const MAX_BYTES: Bytes = Bytes::MIB;
 ///
 /// The two cannot be confused: a `Struct` that holds a field holds byte 0x12, which JSON text never does.
 /// A number that is whole comes back as an integer, however it was written.
+/// No bytes are an empty object: that is how a `Struct` without fields arrives.
 ///
 /// # Errors
-/// The bytes are empty, too long, neither of the two, or an object in them has a key twice.
+/// The bytes are blank or too long, neither of the two, or an object in them has a key twice.
 /// The problems bear no filter's name yet; [`Problems::of`] gives it.
 pub fn parse(bytes: &[u8]) -> Result<Value, Problems> {
+    if bytes.is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
     let mut problems = Problems::default();
     let refused = match check(bytes) {
         Err(what) => what,
@@ -41,7 +45,7 @@ const NOT_STRUCT: &str = "found bytes that are neither, allowed JSON text or a g
 
 fn check(bytes: &[u8]) -> Result<(), String> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err("found nothing, allowed a JSON object; \
+        return Err("found only blanks, allowed a JSON object; \
                     set `configuration` of the Wasm plugin to a StringValue or a Struct"
             .to_owned());
     }
