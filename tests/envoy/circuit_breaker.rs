@@ -7,6 +7,7 @@ mod operations;
 mod probing;
 mod reload;
 mod states;
+mod streams;
 mod together;
 
 use std::sync::Arc;

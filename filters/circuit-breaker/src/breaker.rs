@@ -20,6 +20,10 @@
 //! are one in this: they all let clients' requests through.
 //! Only a bad call opens a breaker, never a good one that fills the minimum volume.
 //!
+//! An answer is evidence when it begins. One that has begun well can fail later; then the failure takes the place of the
+//! success in the window. In the row of failures it stands where it ended: a row that only answers in progress have
+//! ended goes on with the first of them that fails, so that a service whose every answer breaks off opens its breaker.
+//!
 //! All workers read one clock, each at the start of its callback, so instants of two workers may be a little
 //! out of order: [`CLOCK_SLACK`]. An instant that lies further in the future comes from before the clock jumped
 //! back; then the current state starts anew at `now`, so a jump costs at most one more open time.
@@ -39,7 +43,8 @@ pub mod window;
 use kit::Nanos;
 
 pub use event::{
-    Asker, Cause, Control, Decision, Effects, Event, Held, Refusal, State, Ticket, Transition,
+    Asker, Begun, Cause, Control, Decision, Effects, Event, Held, Refusal, State, Ticket,
+    Transition,
 };
 pub use hand::MAX_HOLD;
 use permits::{CLOCK_SLACK, Permits};
@@ -61,6 +66,8 @@ pub struct Breaker {
     pub n_opens: u8,
     /// Failures since the last success; while clients' requests pass.
     pub n_consecutive: u32,
+    /// Failures in a row that answers ended which have only begun: they count again if the next of these fails.
+    pub n_doubtful: u32,
     /// Probes that succeeded; half-open only.
     pub n_successes: u16,
     /// Probes that failed; half-open only.
@@ -93,8 +100,13 @@ impl Breaker {
                 effects.decision = Some(decision);
                 cause
             }
-            Event::Success { .. } | Event::Failure { .. } | Event::Nothing(_) => {
-                let ended = next.end(settings, event, now);
+            Event::Success { .. }
+            | Event::Failure { .. }
+            | Event::Begun { .. }
+            | Event::Broken { .. }
+            | Event::Whole(_)
+            | Event::Nothing(_) => {
+                let ended = next.end(settings, event, &mut effects.begun, now);
                 effects.is_late = ended.is_none();
                 ended.flatten()
             }

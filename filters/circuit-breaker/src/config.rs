@@ -70,6 +70,10 @@ pub struct Rule {
     pub failure_status: Statuses,
     /// The gRPC statuses that are failures.
     pub failure_grpc_status: GrpcStatuses,
+    /// The statuses that say nothing of the upstream.
+    pub ignored_status: Statuses,
+    /// The gRPC statuses that say nothing of it.
+    pub ignored_grpc_status: GrpcStatuses,
     /// Whether an upstream's `Retry-After` can lengthen an opening.
     pub heeds_retry_after: bool,
     /// What a rejected request is answered.
@@ -156,6 +160,10 @@ impl Rule {
         let failure_status = fields
             .optional_statuses("failure_status", N_STATUSES)
             .unwrap_or_else(|| DEFAULT_FAILURE_STATUS.into_iter().collect());
+        let failure_grpc_status =
+            GrpcStatuses::read(fields, "failure_grpc_status").unwrap_or_default();
+        let (ignored_status, ignored_grpc_status) =
+            read_ignored(fields, &failure_status, &failure_grpc_status);
         Self {
             name: name.unwrap_or_default(),
             matcher,
@@ -165,13 +173,39 @@ impl Rule {
             is_shadow: fields.optional_bool("shadow").unwrap_or(false),
             settings,
             failure_status,
-            failure_grpc_status: GrpcStatuses::read(fields, "failure_grpc_status"),
+            failure_grpc_status,
+            ignored_status,
+            ignored_grpc_status,
             heeds_retry_after: fields.optional_bool("heed_retry_after").unwrap_or(true),
             answer: read_answer(fields, common),
             fallbacks: fallback::read(fields),
             own_probe,
         }
     }
+}
+
+/// The statuses that count as nothing; one that is named as a failure too can not.
+fn read_ignored(
+    fields: &mut Fields<'_>,
+    failures: &Statuses,
+    grpc_failures: &GrpcStatuses,
+) -> (Statuses, GrpcStatuses) {
+    let ignored = fields.optional_statuses("ignore_status", N_STATUSES).unwrap_or_default();
+    let ignored_grpc =
+        GrpcStatuses::read(fields, "ignore_grpc_status").unwrap_or(GrpcStatuses::NONE);
+    let mend = "keep it in one of the two lists";
+    let is_both = |status: &u16| ignored.contains(*status) && failures.contains(*status);
+    if fields.has("failure_status")
+        && let Some(status) = (200..=599).find(is_both)
+    {
+        let found = format!("{status}, which failure_status has too");
+        fields.problem("ignore_status", found, "statuses that are no failures", mend);
+    }
+    if fields.has("failure_grpc_status") && ignored_grpc.meets(*grpc_failures) {
+        let found = "one that failure_grpc_status has too";
+        fields.problem("ignore_grpc_status", found, "statuses that are no failures", mend);
+    }
+    (ignored, ignored_grpc)
 }
 
 fn read_answer(fields: &mut Fields<'_>, common: &Answer) -> Answer {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use kit::status::Statuses;
+
 use crate::breaker::settings::{ProbeMethods, Settings};
 use crate::breaker::window::Span;
 use crate::config::bounds::{
@@ -116,6 +118,12 @@ impl Rule {
         }
         if self.failure_grpc_status != GrpcStatuses::default() {
             write!(f, "; gRPC failures are {}", self.failure_grpc_status)?;
+        }
+        if self.ignored_status != Statuses::default() {
+            write!(f, "; {} count as nothing", self.ignored_status)?;
+        }
+        if self.ignored_grpc_status != GrpcStatuses::NONE {
+            write!(f, "; gRPC {} count as nothing", self.ignored_grpc_status)?;
         }
         if let Some(status) = self.answer.status.filter(|status| *status != DEFAULT_STATUS) {
             write!(f, "; rejects with {status}")?;

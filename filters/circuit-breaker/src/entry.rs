@@ -7,15 +7,15 @@
 //! | 1 | state: 0 closed, 1 recovering, 2 shedding, 3 half-open, 4 open |
 //! | 1 | `n_opens` |
 //! | 2 each | `n_successes`, `n_failures` |
-//! | 4 | `n_consecutive` |
+//! | 4 each | `n_consecutive`, `n_doubtful` |
 //! | 8 each | `since`, `evidence_from`, `open_for`, `marked_at` |
 //! | 1, then 1 and 8 | the hand: 0 none, or 1 and its control; whether and when it lets go |
 //! | 4, then 8 times 4 and 8 | last permit; each permit's id and `expires_at` |
 //! | 1, then 168 | the window: 0 over time, 1 over a number of requests |
 //!
 //! A window over time is its newest bucket in 8 bytes, and ten times 4 and 4 and 4 and 4: ended, failed, slow, shed.
-//! One over a number is its size, how many it holds and where the next one goes, 2 bytes each, and 32 bytes of
-//! bits each for those that failed and those that were slow; the rest is zero.
+//! One over a number is its size, how many it holds and where the next one goes, 2 bytes each, the number of the last
+//! one in 4, and bits for those that failed and those that were slow; the rest is zero.
 
 use kit::Nanos;
 use kit::table::Layout;
@@ -33,7 +33,7 @@ const LOSS_OF_HELD: u64 = u64::MAX;
 
 /// Bytes of the larger kind of window.
 const WINDOW_SIZE: usize = 8 + N_BUCKETS * 16;
-const _: () = assert!(WINDOW_SIZE >= 6 + 2 * (MAX_COUNT as usize / 8));
+const _: () = assert!(WINDOW_SIZE >= 10 + 2 * (MAX_COUNT as usize / 8));
 
 /// How breakers are kept: the same bytes whatever is configured.
 #[derive(Debug, Clone, Copy)]
@@ -43,11 +43,11 @@ impl Layout for Packed {
     type Entry = Breaker;
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn size(&self) -> usize {
-        10 + 4 * 8 + 10 + 4 + MAX_AT_ONCE * 12 + 1 + WINDOW_SIZE
+        14 + 4 * 8 + 10 + 4 + MAX_AT_ONCE * 12 + 1 + WINDOW_SIZE
     }
 
     fn read(&self, bytes: &[u8]) -> Option<Breaker> {
@@ -59,6 +59,7 @@ impl Layout for Packed {
             n_successes: from.u16()?,
             n_failures: from.u16()?,
             n_consecutive: from.u32()?,
+            n_doubtful: from.u32()?,
             since: from.nanos()?,
             evidence_from: from.nanos()?,
             open_for: from.nanos()?,
@@ -76,6 +77,7 @@ impl Layout for Packed {
         to.put(&breaker.n_successes.to_le_bytes());
         to.put(&breaker.n_failures.to_le_bytes());
         to.put(&breaker.n_consecutive.to_le_bytes());
+        to.put(&breaker.n_doubtful.to_le_bytes());
         for instant in [breaker.since, breaker.evidence_from, breaker.open_for, breaker.marked_at] {
             to.put(&instant.0.to_le_bytes());
         }
@@ -172,6 +174,7 @@ fn write_window(window: &Window, to: &mut Writer<'_>) {
             for n in [window.size, window.n_ended, window.next] {
                 to.put(&n.to_le_bytes());
             }
+            to.put(&window.serial.to_le_bytes());
             for word in window.failed.iter().chain(&window.slow) {
                 to.put(&word.to_le_bytes());
             }
@@ -196,7 +199,7 @@ fn read_window(from: &mut Reader<'_>) -> Option<Window> {
         }
         1 => {
             let (size, n_ended, next) = (from.u16()?, from.u16()?, from.u16()?);
-            let mut window = Count { size, n_ended, next, ..Count::default() };
+            let mut window = Count { size, n_ended, next, serial: from.u32()?, ..Count::default() };
             for word in window.failed.iter_mut().chain(&mut window.slow) {
                 *word = from.u64()?;
             }

@@ -1,4 +1,9 @@
-//! What the end of an exchange tells of the upstream.
+//! What an exchange tells of the upstream: when its answer begins, and when it ends.
+//!
+//! Evidence is taken when the answer begins, so that neither a stream that lasts for hours nor a client that does not
+//! read keeps it back. The end of an answer that has begun well adds a failure only if the upstream is the cause: it
+//! closed or reset the stream, broke the protocol, or says so in gRPC trailers. Of a 101 (Switching Protocols) and of a
+//! tunnel (CONNECT), the end says nothing: whoever hangs up first is a matter of the protocol inside.
 //!
 //! Envoy says how an exchange ended in three ways: response-code details (who answered), response flags
 //! (what went wrong) and the status. The details come first: `via_upstream` is what they say of an answer that
@@ -14,9 +19,11 @@
 //! failure, or the breaker would never open while something stale is served; a stored response that the upstream has
 //! just confirmed is a success.
 //!
-//! One timeout proves nothing: that of an answer which had begun. Envoy's clock also runs while a client does not
-//! read, and ends both alike, so a few clients that read slowly would open the breaker for all.
+//! Two timeouts prove nothing. One is that of an answer which had begun: Envoy's clock also runs while a client does
+//! not read, and ends both alike, so a few clients that read slowly would open the breaker for all. The other is a
+//! deadline that the client chose.
 
+pub mod deadline;
 mod grpc;
 
 use kit::Nanos;
@@ -75,6 +82,13 @@ const UPSTREAM_FAILED: u64 = flag::NO_HEALTHY_UPSTREAM
     | flag::UPSTREAM_PROTOCOL
     | flag::DNS_FAILURE;
 
+/// The upstream ended an answer that had begun.
+const BROKEN_BY_UPSTREAM: u64 =
+    flag::UPSTREAM_RESET | flag::UPSTREAM_CLOSED | flag::UPSTREAM_PROTOCOL;
+
+/// The gRPC status DEADLINE_EXCEEDED.
+const GRPC_DEADLINE_EXCEEDED: u32 = 4;
+
 /// The details of an answer that came from the upstream whole.
 const VIA_UPSTREAM: &[u8] = b"via_upstream";
 
@@ -92,13 +106,39 @@ pub struct Failures<'a> {
     pub status: &'a Statuses,
     /// These gRPC statuses.
     pub grpc: &'a GrpcStatuses,
+    /// These statuses say nothing.
+    pub ignored_status: &'a Statuses,
+    /// These gRPC statuses say nothing.
+    pub ignored_grpc: &'a GrpcStatuses,
 }
 
-/// How an exchange ended, asked for piece by piece: each costs a host call.
+impl Failures<'_> {
+    /// What an answer of the upstream says; one for which a client's deadline had passed does not fail by its lateness.
+    fn judge(self, status: u16, grpc_status: Option<u32>, is_past_deadline: bool) -> Evidence {
+        let is_ignored = self.ignored_status.contains(status)
+            || grpc_status.is_some_and(|status| self.ignored_grpc.contains(status));
+        let is_failed = self.status.contains(status)
+            || grpc_status.is_some_and(|status| self.grpc.contains(status));
+        let is_deadline = status == 504 || grpc_status == Some(GRPC_DEADLINE_EXCEEDED);
+        match () {
+            () if is_ignored => Evidence::Nothing,
+            () if is_failed && is_deadline && is_past_deadline => Evidence::Nothing,
+            () if is_failed => Evidence::Failure,
+            () => Evidence::Success,
+        }
+    }
+
+    /// Whether the gRPC status in an answer's trailers is a failure.
+    pub fn is_failed_by_trailers(self, grpc_status: u32, is_past_deadline: bool) -> bool {
+        self.judge(200, Some(grpc_status), is_past_deadline) == Evidence::Failure
+    }
+}
+
+/// How an exchange stands, asked for piece by piece: each costs a host call.
 pub trait Ending {
     /// Whether Envoy's response-code details are these.
     fn has_details(&self, details: &[u8]) -> bool;
-    /// The status that was sent; zero if none was.
+    /// The status of the answer; zero if there is none.
     fn status(&self) -> u64;
     /// The gRPC status of the upstream's answer; none if it is no gRPC.
     fn grpc_status(&self) -> Option<u32>;
@@ -106,17 +146,17 @@ pub trait Ending {
     fn flags(&self) -> u64;
     /// Whether the upstream's answer had begun to go to the client; asked only of one that timed out.
     fn has_begun(&self) -> bool;
+    /// Whether the client chose a deadline, and it has passed.
+    fn is_past_deadline(&self) -> bool;
 }
 
-/// What this ending says, if these are failures.
+/// What the beginning of an answer says, or an ending before one, if these are failures.
 ///
 /// **Cost**: reads the details, then either the status and looks for a gRPC status, or the flags.
 pub fn judge(ending: &impl Ending, failures: Failures<'_>) -> Evidence {
     if ending.has_details(VIA_UPSTREAM) {
         let status = u16::try_from(ending.status()).unwrap_or(0);
-        let has_failed = failures.status.contains(status)
-            || ending.grpc_status().is_some_and(|status| failures.grpc.contains(status));
-        return if has_failed { Evidence::Failure } else { Evidence::Success };
+        return failures.judge(status, ending.grpc_status(), ending.is_past_deadline());
     }
     if ending.has_details(CACHE_CONFIRMED.as_bytes()) {
         return Evidence::Success;
@@ -132,18 +172,16 @@ pub fn judge(ending: &impl Ending, failures: Failures<'_>) -> Evidence {
         }
         flags if flags & CLIENT_LEFT != 0 => Evidence::Nothing,
         flags if flags & UPSTREAM_FAILED != 0 => Evidence::Failure,
-        flags if flags & TIMED_OUT != 0 && !ending.has_begun() => Evidence::Failure,
+        flags if flags & TIMED_OUT != 0 && !ending.has_begun() && !ending.is_past_deadline() => {
+            Evidence::Failure
+        }
         _ => Evidence::Nothing,
     }
 }
 
-/// How long the upstream took to begin its answer, as Envoy's header `x-envoy-upstream-service-time` says it.
-///
-/// It neither counts how fast the client sends nor how fast it reads, so that no client can make an upstream slow.
-/// **Source**: Envoy, HTTP header manipulation, "x-envoy-upstream-service-time".
-pub fn service_time(millis: &[u8]) -> Option<Nanos> {
-    let text = std::str::from_utf8(millis).ok()?;
-    text.trim().parse().ok().map(Nanos::from_millis)
+/// Whether these flags say that the upstream broke off an answer that had begun.
+pub const fn is_broken_by_upstream(flags: u64) -> bool {
+    flags & CLIENT_LEFT == 0 && flags & BROKEN_BY_UPSTREAM != 0
 }
 
 /// How long an upstream asks to be left alone: `Retry-After` in seconds; a date needs the wall clock.

@@ -2,6 +2,7 @@
 
 mod probing;
 mod refusing;
+mod settling;
 
 use std::rc::Rc;
 
@@ -19,17 +20,17 @@ use kit::{Exchange, Host, Nanos};
 use crate::answer::Rejected;
 use crate::breaker::{Decision, Event, Refusal, Ticket, Transition};
 use crate::config::{Config, OnFailure, Per, Rule};
-use crate::evidence::{self, Ending, Evidence, Failures, judge};
 use crate::fallback::Fallback;
 use crate::operations;
 use crate::policy::{Breakers, Stepped};
 use crate::probe::Probes;
+use crate::records::Records;
 use crate::records::events::{self, Happened};
-use crate::records::{Bad, Records};
 use crate::report;
-use crate::signals::{self, Bypass, Degraded, Ended, FALLBACK_HEADER, Word};
+use crate::signals::{self, Bypass, Degraded, FALLBACK_HEADER, Word};
 use crate::unit::{Unit, Units};
 use refusing::Instead;
+use settling::Admitted;
 
 /// The circuit breaker of one worker.
 #[derive(Debug)]
@@ -56,12 +57,15 @@ const LOOKS_PER_TICK: usize = 256;
 
 /// What an exchange holds: its breaker and the ticket, from its admission to its end; and what it got instead.
 #[derive(Debug, Default)]
-pub struct Stream(Option<(Rc<Unit>, Ticket)>, Option<Instead>);
+pub struct Stream(Option<Admitted>, Option<Instead>);
 
 impl Filter for CircuitBreaker {
     const NAME: &'static str = signals::NAME;
     const CALLBACKS: Callbacks = Callbacks::of(&[
         Callback::RequestHeaders,
+        Callback::RequestBody,
+        Callback::ResponseHeaders,
+        Callback::ResponseTrailers,
         Callback::Log,
         Callback::Tick,
         Callback::QueueReady,
@@ -132,14 +136,18 @@ impl Filter for CircuitBreaker {
         };
         if self.breakers.are_all_closed(host) {
             let ticket = Ticket { admitted_at: x.now(), permit: None };
-            return admit(stream, x, rule, unit, Word::Admit, ticket);
+            return admit(stream, (x, end), rule, unit, Word::Admit, ticket);
         }
         let asked =
             self.breakers.ask(host, unit.place, &rule.settings, || end && is_safe(x), x.now());
         let is_advice = rule.is_shadow || asked.is_ok_and(|done| done.effects.is_advice);
         match self.done(host, rule, &unit, asked) {
-            Ok(Some(Decision::Admit(ticket))) => admit(stream, x, rule, unit, Word::Admit, ticket),
-            Ok(Some(Decision::Probe(ticket))) => admit(stream, x, rule, unit, Word::Probe, ticket),
+            Ok(Some(Decision::Admit(ticket))) => {
+                admit(stream, (x, end), rule, unit, Word::Admit, ticket)
+            }
+            Ok(Some(Decision::Probe(ticket))) => {
+                admit(stream, (x, end), rule, unit, Word::Probe, ticket)
+            }
             Ok(Some(Decision::Reject { .. })) if is_advice => {
                 // Its end will say nothing: the breaker does not count on it.
                 tell(x, rule, &unit, Word::Shadow);
@@ -163,37 +171,37 @@ impl Filter for CircuitBreaker {
         }
     }
 
+    fn on_request_body(
+        &self,
+        stream: &mut Stream,
+        x: &dyn Exchange,
+        _size: usize,
+        end: bool,
+    ) -> Flow {
+        if let Some(admitted) = stream.0.as_mut().filter(|_| end) {
+            admitted.is_sent(x.now());
+        }
+        Flow::Continue
+    }
+
+    fn on_response_headers(&self, stream: &mut Stream, x: &dyn Exchange, end: bool) -> Flow {
+        if let Some(admitted) = &mut stream.0 {
+            self.begin_answer(admitted, x, end);
+        }
+        Flow::Continue
+    }
+
+    fn on_response_trailers(&self, stream: &mut Stream, x: &dyn Exchange) -> Flow {
+        if let Some(admitted) = &mut stream.0 {
+            self.end_answer(admitted, x);
+        }
+        Flow::Continue
+    }
+
     fn on_log(&self, stream: &mut Stream, x: &dyn Exchange) {
         self.end_instead(stream, x);
-        let Some((unit, ticket)) = stream.0.take() else { return };
-        let Some(rule) = self.config.rules.get(unit.rule_idx) else { return };
-        let host = x.host();
-        let failures = Failures { status: &rule.failure_status, grpc: &rule.failure_grpc_status };
-        let evidence = judge(&LogView(x), failures);
-        if evidence == Evidence::Nothing && ticket.permit.is_none() {
-            return unit.count_end(host, Ended::Ignored);
-        }
-        let is_slow = evidence != Evidence::Nothing && is_slow(rule, x, evidence);
-        if is_slow {
-            unit.count_slow(host);
-        }
-        let (event, ended) = match evidence {
-            Evidence::Success => (Event::Success { ticket, is_slow }, Ended::Success),
-            Evidence::Failure => {
-                let (luck, come_back) = (host.random(), come_back(rule, x));
-                (Event::Failure { ticket, is_slow, luck, come_back }, Ended::Failure)
-            }
-            Evidence::Nothing => (Event::Nothing(ticket), Ended::Ignored),
-        };
-        let stepped = self.breakers.step(host, unit.place, &rule.settings, event, x.now());
-        let is_late = stepped.as_ref().is_ok_and(|done| done.effects.is_late);
-        // A lost outcome is counted as degraded; a lost permit runs out.
-        let _ = self.done(host, rule, &unit, stepped);
-        unit.count_end(host, if is_late { Ended::Late } else { ended });
-        let has_failed = evidence == Evidence::Failure;
-        if has_failed || is_slow {
-            let grpc_status = LogView(x).grpc_status();
-            self.records.fail(x, rule, &unit, Bad { has_failed, is_slow, grpc_status });
+        if let Some(admitted) = stream.0.take() {
+            self.end(admitted, x);
         }
     }
 
@@ -308,14 +316,14 @@ impl CircuitBreaker {
 
 fn admit(
     stream: &mut Stream,
-    x: &dyn Exchange,
+    (x, end): (&dyn Exchange, bool),
     rule: &Rule,
     unit: Rc<Unit>,
     word: Word,
     ticket: Ticket,
 ) -> Flow {
     tell(x, rule, &unit, word);
-    stream.0 = Some((unit, ticket));
+    stream.0 = Some(Admitted::new(x, unit, ticket, end));
     Flow::Continue
 }
 
@@ -328,30 +336,6 @@ fn tell(x: &dyn Exchange, rule: &Rule, unit: &Unit, word: Word) {
     unit.count(x.host(), word);
 }
 
-/// Whether the upstream began its answer late; one that timed out did.
-///
-/// **Cost**: one header, for rules that ask for it.
-fn is_slow(rule: &Rule, x: &dyn Exchange, evidence: Evidence) -> bool {
-    let Some(slow) = rule.settings.slow else { return false };
-    match x.header(Map::Response, "x-envoy-upstream-service-time") {
-        Some(millis) => evidence::service_time(&millis).is_some_and(|took| took > slow.duration),
-        None => {
-            evidence == Evidence::Failure
-                && x.number(Attribute::Duration).is_some_and(|nanos| Nanos(nanos) > slow.duration)
-        }
-    }
-}
-
-/// How long the failed upstream asks to be left alone; zero if it says nothing.
-fn come_back(rule: &Rule, x: &dyn Exchange) -> Nanos {
-    if !rule.heeds_retry_after {
-        return Nanos::ZERO;
-    }
-    let value = x.header(Map::Response, "retry-after");
-    let asked = value.and_then(|value| evidence::retry_after(&value, || x.host().wall()));
-    asked.unwrap_or(Nanos::ZERO)
-}
-
 /// Whether the request's method is safe: RFC 9110, 9.2.1; `TRACE` never reaches an upstream by itself.
 ///
 /// A safe request is a good probe only if it is here in whole: one whose body is still to come would hold the permit
@@ -359,33 +343,4 @@ fn come_back(rule: &Rule, x: &dyn Exchange) -> Nanos {
 fn is_safe(x: &dyn Exchange) -> bool {
     let headers = x.headers(Map::Request);
     matches!(headers.get(":method"), Some(b"GET" | b"HEAD" | b"OPTIONS"))
-}
-
-/// The end of an exchange as Envoy tells it in the log phase.
-struct LogView<'a>(&'a dyn Exchange);
-
-impl Ending for LogView<'_> {
-    fn flags(&self) -> u64 {
-        self.0.number(Attribute::ResponseFlags).unwrap_or(0)
-    }
-
-    fn has_details(&self, details: &[u8]) -> bool {
-        self.0.attribute(Attribute::ResponseDetails).is_some_and(|found| found.as_ref() == details)
-    }
-
-    fn status(&self) -> u64 {
-        self.0.number(Attribute::ResponseCode).unwrap_or(0)
-    }
-
-    /// In the trailers, or in the headers of an answer that has nothing else.
-    fn grpc_status(&self) -> Option<u32> {
-        let found = |map| self.0.header(map, "grpc-status");
-        let status = found(Map::Trailers).or_else(|| found(Map::Response))?;
-        std::str::from_utf8(&status).ok()?.parse().ok()
-    }
-
-    /// Envoy's own answer has a 5xx, or, to a gRPC client, its status among the headers.
-    fn has_begun(&self) -> bool {
-        (1..500).contains(&self.status()) && self.0.header(Map::Response, "grpc-status").is_none()
-    }
 }

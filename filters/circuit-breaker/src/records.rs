@@ -40,8 +40,12 @@ pub struct Bad {
     pub has_failed: bool,
     /// Its answer began late.
     pub is_slow: bool,
+    /// The status of its answer.
+    pub status: Option<u16>,
     /// What gRPC says of it.
     pub grpc_status: Option<u32>,
+    /// How long it had taken by then.
+    pub took: Nanos,
 }
 
 impl Records {
@@ -80,10 +84,10 @@ impl Records {
             at: x.host().wall(),
             has_failed: bad.has_failed,
             is_slow: bad.is_slow,
-            status: x.number(Attribute::ResponseCode).and_then(|code| u16::try_from(code).ok()),
+            status: bad.status,
             grpc_status: bad.grpc_status,
             flags: x.number(Attribute::ResponseFlags).unwrap_or(0),
-            took: x.number(Attribute::Duration).map_or(Nanos::ZERO, Nanos),
+            took: bad.took,
             route: text(Attribute::RouteName).map(|name| name.to_vec()).unwrap_or_default(),
             reason: text(Attribute::ResponseDetails).map(|why| why.to_vec()).unwrap_or_default(),
         };

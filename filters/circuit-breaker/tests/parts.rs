@@ -9,7 +9,9 @@ use weir_circuit_breaker::breaker::backoff::OpenTime;
 use weir_circuit_breaker::breaker::permits::Permits;
 use weir_circuit_breaker::breaker::window::{Call, Span, Tally, Window};
 use weir_circuit_breaker::breaker::{Cause, State, Transition};
-use weir_circuit_breaker::evidence::{Ending, Evidence, Failures, GrpcStatuses, judge};
+use weir_circuit_breaker::evidence::{
+    Ending, Evidence, Failures, GrpcStatuses, is_broken_by_upstream, judge,
+};
 use weir_circuit_breaker::report;
 
 #[cfg(target_arch = "wasm32")]
@@ -86,12 +88,83 @@ impl Ending for Row {
     fn has_begun(&self) -> bool {
         (1..500).contains(&self.2)
     }
+
+    fn is_past_deadline(&self) -> bool {
+        false
+    }
+}
+
+/// The same at a time when the deadline that its client chose has passed.
+struct Past(Row);
+
+impl Ending for Past {
+    fn has_details(&self, details: &[u8]) -> bool {
+        self.0.has_details(details)
+    }
+
+    fn status(&self) -> u64 {
+        self.0.status()
+    }
+
+    fn grpc_status(&self) -> Option<u32> {
+        self.0.grpc_status()
+    }
+
+    fn flags(&self) -> u64 {
+        self.0.flags()
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.has_begun()
+    }
+
+    fn is_past_deadline(&self) -> bool {
+        true
+    }
+}
+
+const NO_GRPC: GrpcStatuses = GrpcStatuses::NONE;
+
+#[test]
+fn a_deadline_that_the_client_chose_is_no_failure_and_an_ignored_status_nothing() {
+    let statuses: Statuses = [500..=504].into_iter().collect();
+    let ignored: Statuses = [404..=404, 500..=500].into_iter().collect();
+    let grpc = GrpcStatuses::default();
+    let failures = Failures {
+        status: &statuses,
+        grpc: &grpc,
+        ignored_status: &ignored,
+        ignored_grpc: &NO_GRPC,
+    };
+    let rows = [
+        (Row(0x4, "response_timeout", 504, None), Evidence::Failure, Evidence::Nothing),
+        (Row(0x4, "upstream_per_try_timeout", 504, None), Evidence::Failure, Evidence::Nothing),
+        (Row(0, "via_upstream", 504, None), Evidence::Failure, Evidence::Nothing),
+        (Row(0, "via_upstream", 503, None), Evidence::Failure, Evidence::Failure),
+        (Row(0x20, "upstream_reset", 503, None), Evidence::Failure, Evidence::Failure),
+        (Row(0, "via_upstream", 404, None), Evidence::Nothing, Evidence::Nothing),
+        (Row(0, "via_upstream", 500, None), Evidence::Nothing, Evidence::Nothing),
+        (Row(0, "via_upstream", 200, None), Evidence::Success, Evidence::Success),
+    ];
+    for (row, in_time, past) in rows {
+        let text = format!("{:#x} {} {}", row.0, row.1, row.2);
+        assert_eq!(judge(&row, failures), in_time, "{text}");
+        assert_eq!(judge(&Past(row), failures), past, "{text}");
+    }
+    for (flags, is_broken) in
+        [(0, false), (0x40, true), (0x10, true), (0x80_0000, true), (0x4040, false), (0x4, false)]
+    {
+        assert_eq!(is_broken_by_upstream(flags), is_broken, "{flags:#x}");
+    }
 }
 
 #[test]
 fn only_the_upstream_can_fail() {
     let statuses: Statuses = [500..=503, 599..=599].into_iter().collect();
-    let grpc = GrpcStatuses::default();
+    let teapot: Statuses = [418..=418].into_iter().collect();
+    let (grpc, none) = (GrpcStatuses::default(), Statuses::default());
+    let failures =
+        |status| Failures { status, grpc: &grpc, ignored_status: &none, ignored_grpc: &NO_GRPC };
     let rows = [
         (Row(0, "via_upstream", 200, Some(0)), Evidence::Success),
         (Row(0, "via_upstream", 200, Some(2)), Evidence::Failure),
@@ -133,20 +206,13 @@ fn only_the_upstream_can_fail() {
         (Row(0, "via_upstream", u64::MAX, None), Evidence::Success),
     ];
     for (row, expected) in rows {
-        assert_eq!(
-            judge(&row, Failures { status: &statuses, grpc: &grpc }),
-            expected,
-            "{:#x} {} {}",
-            row.0,
-            row.1,
-            row.2
-        );
+        assert_eq!(judge(&row, failures(&statuses)), expected, "{:#x} {} {}", row.0, row.1, row.2);
     }
-    let teapot: Statuses = [418..=418].into_iter().collect();
+
     for (flags, expected) in [(0, Evidence::Nothing), (0x20, Evidence::Failure)] {
         let row = Row(flags, "weir_cache_stale_if_error", 200, None);
         assert_eq!(
-            judge(&row, Failures { status: &teapot, grpc: &grpc }),
+            judge(&row, failures(&teapot)),
             expected,
             "no cache hides a failure of this rule's"
         );

@@ -11,7 +11,7 @@ use weir_circuit_breaker::breaker::settings::{ProbeMethods, Probing, Ramp, Setti
 use weir_circuit_breaker::breaker::shedding::Shedding;
 use weir_circuit_breaker::breaker::window::{Call, MAX_COUNT, Span, Window};
 use weir_circuit_breaker::breaker::{
-    Asker, Breaker, Control, Decision, Event, Held, State, Ticket,
+    Asker, Begun, Breaker, Control, Decision, Event, Held, State, Ticket,
 };
 use weir_circuit_breaker::entry::Packed;
 
@@ -30,7 +30,7 @@ fn acts() -> impl Strategy<Value = Vec<(i64, Act)>> {
     let hold = prop::option::of((control, prop::option::of(0..100_u64)));
     let act = prop_oneof![
         30 => any::<(bool, u64)>().prop_map(|(is_safe, luck)| Act::Ask { is_safe, luck }),
-        30 => (any::<usize>(), 0..5_u8).prop_map(|(which, how)| Act::End { which, how }),
+        30 => (any::<usize>(), 0..9_u8).prop_map(|(which, how)| Act::End { which, how }),
         5 => Just(Act::Look),
         2 => hold.prop_map(Act::Hold),
         1 => Just(Act::Reset),
@@ -89,11 +89,14 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-fn event(ticket: Ticket, how: u8, luck: u64) -> Event {
+fn event((ticket, begun): (Ticket, Option<Begun>), how: u8, luck: u64) -> Event {
     let (is_slow, come_back) = (how % 2 == 1, Nanos::from_secs(luck % 100));
-    match how {
-        0 | 1 => Event::Success { ticket, is_slow },
-        2 | 3 => Event::Failure { ticket, is_slow, luck, come_back },
+    match (how, begun) {
+        (0..=4, Some(begun)) => Event::Broken { ticket, begun, luck },
+        (_, Some(_)) => Event::Whole(ticket),
+        (0 | 1, None) => Event::Success { ticket, is_slow },
+        (2 | 3, None) => Event::Failure { ticket, is_slow, luck, come_back },
+        (4..=7, None) => Event::Begun { ticket, is_slow },
         _ => Event::Nothing(ticket),
     }
 }
@@ -109,9 +112,10 @@ fn play(
     mut look: impl FnMut(&Breaker, &Breaker, Option<Decision>, Nanos, i64),
 ) -> (Breaker, Nanos) {
     let (mut breaker, mut now) = (Breaker::default(), Nanos::from_secs(1_000));
-    let mut passing: Vec<Ticket> = Vec::new();
+    let mut passing: Vec<(Ticket, Option<Begun>)> = Vec::new();
     for (wait, act) in acts {
         now = Nanos(now.0.saturating_add_signed(wait * 1_000_000));
+        let mut ended = None;
         let event = match act {
             Act::Ask { is_safe, luck } => ask(*is_safe, *luck),
             Act::Look => Event::Look,
@@ -122,8 +126,9 @@ fn play(
             })),
             Act::End { .. } if passing.is_empty() => continue,
             Act::End { which, how } => {
-                let ticket = passing.swap_remove(which % passing.len());
-                event(ticket, *how, (*which as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+                let passed = passing.swap_remove(which % passing.len());
+                ended = Some(passed.0);
+                event(passed, *how, (*which as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
             }
         };
         let (next, effects) = breaker.step(settings, event, now);
@@ -132,7 +137,10 @@ fn play(
         let (from, to) = (breaker.shown(), next.shown());
         assert_eq!(told, (from != to).then_some((from, to)));
         if let Some(Decision::Admit(ticket) | Decision::Probe(ticket)) = effects.decision {
-            passing.push(ticket);
+            passing.push((ticket, None));
+        }
+        if let (Some(ticket), Some(begun)) = (ended, effects.begun) {
+            passing.push((ticket, Some(begun)));
         }
         breaker = next;
     }
@@ -155,6 +163,8 @@ proptest! {
     #[test]
     fn only_as_many_probes_as_allowed_are_out(settings in settings(), acts in acts()) {
         play(&settings, &acts, |_, next, _, now, _| {
+            let tally = next.tally(&settings, now);
+            assert!(tally.n_failed <= tally.n_ended && tally.n_slow <= tally.n_ended, "{tally:?}");
             let n_out = next.permits.n_out(settings.probes.lease, now);
             assert!(n_out <= usize::from(settings.probes.at_once));
         });
@@ -193,7 +203,7 @@ proptest! {
 
     #[test]
     fn any_state_survives_its_bytes_and_any_bytes_are_survived(
-        settings in settings(), acts in acts(), bytes: [u8; 32], how in 0..6_u8, luck: u64, now: u64,
+        settings in settings(), acts in acts(), bytes: [u8; 32], how in 0..10_u8, luck: u64, now: u64,
     ) {
         let (breaker, _) = play(&settings, &acts, |_, _, _, _, _| {});
         let mut written = vec![0; Packed.size()];
@@ -203,12 +213,14 @@ proptest! {
             *place ^= byte;
         }
         // The state, the hand and the kind of window are what has no meaning for some bytes.
-        for (place, n) in [(0, 5), (42, 5), (152, 2)] {
+        for (place, n) in [(0, 5), (46, 5), (156, 2)] {
             written[place] %= n;
         }
         let Some(strange) = Packed.read(&written) else { return Err(TestCaseError::fail("no read")) };
         let ticket = Ticket { admitted_at: Nanos(luck), permit: Some(1) };
-        let event = if how == 5 { ask(luck > now, luck) } else { event(ticket, how, luck) };
+        let begun = Begun { at: Nanos(now / 2), serial: how.into(), is_slow: luck > now, ends_row: true };
+        let begun = (luck % 2 == 0).then_some(begun);
+        let event = if how == 9 { ask(luck > now, luck) } else { event((ticket, begun), how, luck) };
         let _ = strange.step(&settings, event, Nanos(now));
     }
 

@@ -56,20 +56,21 @@ fn a_failure_is_kept_as_envoy_tells_it_and_eight_are_kept() {
             "ratio": {{"enabled": false}}}}]}}"#
     );
     let gateway = Gateway::new(2, &json);
-    gateway.host.set_wall(Nanos::from_millis(1_795_237_012_345));
+    let wall = Nanos::from_millis(1_795_237_012_345);
+    gateway.host.set_wall(wall);
     for n in 0..20_u64 {
         let passing = gateway.ask(usize::from(n % 2 == 0), "GET", "pay").ok().unwrap();
         gateway.end(passing, if n % 2 == 0 { BROKEN } else { OK });
     }
     let x = gateway.ask(0, "GET", "pay").ok().unwrap();
     let refused = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_x}";
-    gateway.end_with(x, End(0x8020, refused, 503), |x| {
-        x.set_attribute(Attribute::Duration, &Nanos::from_millis(1_250).0.to_le_bytes());
-    });
+    gateway.host.advance(Nanos::from_millis(1_250));
+    gateway.host.set_wall(wall);
+    gateway.end(x, End(0x8020, refused, 503));
     let slow = gateway.ask(0, "GET", "pay").ok().unwrap();
-    gateway.end_with(slow, OK, |x| {
-        x.set_header(kit::exchange::Map::Response, "x-envoy-upstream-service-time", b"1001");
-    });
+    gateway.host.advance(Nanos::from_millis(1_001));
+    gateway.host.set_wall(wall);
+    gateway.end(slow, OK);
     let grpc = gateway.ask(0, "GET", "pay").ok().unwrap();
     gateway.end_with(grpc, OK, |x| {
         x.set_header(kit::exchange::Map::Trailers, "grpc-status", b"14");
@@ -85,7 +86,7 @@ fn a_failure_is_kept_as_envoy_tells_it_and_eight_are_kept() {
     assert_eq!(
         failures[1],
         json!({"at": at, "failed": false, "slow": true, "status": 200,
-            "duration_seconds": 0, "route": "all", "reason": "via_upstream"})
+            "duration_seconds": 1.001, "route": "all", "reason": "via_upstream"})
     );
     assert_eq!(
         failures[2],

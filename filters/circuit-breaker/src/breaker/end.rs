@@ -6,14 +6,26 @@ use super::backoff::MAX_STEPS;
 use super::permits::CLOCK_SLACK;
 use super::settings::{Settings, Trip};
 use super::window::Call;
-use super::{Breaker, Cause, Control, Event, State, Ticket};
+use super::{Begun, Breaker, Cause, Control, Event, State, Ticket};
 
 /// A call that tells of the state that is.
 #[derive(Clone, Copy)]
 struct Heard {
     call: Call,
+    progress: Progress,
     luck: u64,
     come_back: Nanos,
+}
+
+/// How much of an answer there is.
+#[derive(Clone, Copy)]
+enum Progress {
+    /// All that says something.
+    Whole,
+    /// Its beginning.
+    Begun,
+    /// It failed after a beginning that was counted like this.
+    Broken(Begun),
 }
 
 impl Heard {
@@ -28,16 +40,33 @@ impl Breaker {
         &mut self,
         settings: &Settings,
         event: Event,
+        begun: &mut Option<Begun>,
         now: Nanos,
     ) -> Option<Option<Cause>> {
+        let well = |is_slow, progress| Heard {
+            call: Call { is_failed: false, is_slow },
+            progress,
+            luck: 0,
+            come_back: Nanos::ZERO,
+        };
         let (ticket, heard) = match event {
-            Event::Success { ticket, is_slow } => {
-                let call = Call { is_failed: false, is_slow };
-                (ticket, Some(Heard { call, luck: 0, come_back: Nanos::ZERO }))
-            }
+            Event::Success { ticket, is_slow } => (ticket, Some(well(is_slow, Progress::Whole))),
+            Event::Begun { ticket, is_slow } => (ticket, Some(well(is_slow, Progress::Begun))),
             Event::Failure { ticket, is_slow, luck, come_back } => {
                 let call = Call { is_failed: true, is_slow };
-                (ticket, Some(Heard { call, luck, come_back }))
+                (ticket, Some(Heard { call, progress: Progress::Whole, luck, come_back }))
+            }
+            Event::Broken { ticket, begun, luck } => {
+                let call = Call { is_failed: true, is_slow: begun.is_slow };
+                let progress = Progress::Broken(begun);
+                (ticket, Some(Heard { call, progress, luck, come_back: Nanos::ZERO }))
+            }
+            Event::Whole(ticket) => {
+                let is_current = self.is_of_this_state(ticket, now);
+                if is_current {
+                    self.n_doubtful = 0;
+                }
+                return is_current.then_some(None);
             }
             Event::Nothing(ticket) => (ticket, None),
             Event::Ask { .. } | Event::Look | Event::Hold(_) | Event::Reset => return Some(None),
@@ -52,14 +81,26 @@ impl Breaker {
             self.marked_at = now;
         }
         let Some(heard) = heard else { return Some(None) };
+        let is_slow = heard.call.is_slow;
         Some(match (self.control(), self.state) {
             (Some(Control::Disable), _) => None,
             (Some(Control::ForceClosed), _) => {
-                self.count(settings, heard.call, now);
+                *begun = self.count(settings, heard, now);
                 None
             }
-            (_, State::HalfOpen) => self.probed(settings, heard, now),
-            _ => self.passed(settings, heard, now),
+            (_, State::HalfOpen) => {
+                *begun = matches!(heard.progress, Progress::Begun).then_some(Begun {
+                    at: now,
+                    serial: 0,
+                    is_slow,
+                    ends_row: false,
+                });
+                self.probed(settings, heard, now)
+            }
+            _ => {
+                *begun = self.count(settings, heard, now);
+                self.passed(settings, heard, now)
+            }
         })
     }
 
@@ -78,6 +119,13 @@ impl Breaker {
     /// A probe came back.
     fn probed(&mut self, settings: &Settings, heard: Heard, now: Nanos) -> Option<Cause> {
         if heard.is_bad() {
+            if let Progress::Broken(begun) = heard.progress {
+                if begun.is_slow {
+                    // It was a failed probe already.
+                    return None;
+                }
+                self.n_successes = self.n_successes.saturating_sub(1);
+            }
             self.n_failures = self.n_failures.saturating_add(1);
             if self.n_failures < settings.probes.n_failures {
                 return None;
@@ -99,7 +147,6 @@ impl Breaker {
 
     /// A client's request ended that was no probe.
     fn passed(&mut self, settings: &Settings, heard: Heard, now: Nanos) -> Option<Cause> {
-        self.count(settings, heard.call, now);
         if !heard.is_bad() {
             self.calm_down(settings, now);
             return None;
@@ -121,12 +168,37 @@ impl Breaker {
         None
     }
 
-    fn count(&mut self, settings: &Settings, call: Call, now: Nanos) {
-        let more = if call.is_failed { self.n_consecutive.saturating_add(1) } else { 0 };
-        self.n_consecutive = more;
-        if settings.ratio.is_some() || settings.slow.is_some() || settings.shedding.is_some() {
-            self.window.record(settings.window, now, call);
+    /// Counts a call in the row and in the window; says how, if it has only begun.
+    fn count(&mut self, settings: &Settings, heard: Heard, now: Nanos) -> Option<Begun> {
+        let Heard { call, progress, .. } = heard;
+        let keeps_window =
+            settings.ratio.is_some() || settings.slow.is_some() || settings.shedding.is_some();
+        match (progress, call.is_failed) {
+            (Progress::Broken(_), _) => {
+                let n_before = self.n_consecutive.saturating_add(self.n_doubtful);
+                self.n_consecutive = n_before.saturating_add(1);
+                self.n_doubtful = 0;
+            }
+            (_, true) => self.n_consecutive = self.n_consecutive.saturating_add(1),
+            (Progress::Whole, false) => (self.n_consecutive, self.n_doubtful) = (0, 0),
+            // More answers that begin end no other row than the last one.
+            (Progress::Begun, false) if self.n_consecutive > 0 => {
+                self.n_doubtful = std::mem::take(&mut self.n_consecutive);
+            }
+            (Progress::Begun, false) => {}
         }
+        let serial = match progress {
+            Progress::Broken(begun) if keeps_window => {
+                self.window.amend(settings.window, now, begun);
+                return None;
+            }
+            Progress::Whole | Progress::Begun if keeps_window => {
+                self.window.record(settings.window, now, call)
+            }
+            Progress::Whole | Progress::Begun | Progress::Broken(_) => 0,
+        };
+        let (is_slow, ends_row) = (call.is_slow, self.n_doubtful > 0);
+        matches!(progress, Progress::Begun).then_some(Begun { at: now, serial, is_slow, ends_row })
     }
 
     /// Why a bad call opens for so long; none if it does not.

@@ -55,6 +55,24 @@ pub enum Event {
         /// The upstream asked to be left alone for as long; zero if it said nothing.
         come_back: Nanos,
     },
+    /// The upstream has begun to answer it well; more of the answer is to come.
+    Begun {
+        /// Of which request.
+        ticket: Ticket,
+        /// Whether it took too long.
+        is_slow: bool,
+    },
+    /// An answer that had begun well failed, and the upstream is the cause: this takes the place of [`Event::Begun`].
+    Broken {
+        /// Of which request.
+        ticket: Ticket,
+        /// How its beginning was counted.
+        begun: Begun,
+        /// Decides on the jitter if this opens the breaker.
+        luck: u64,
+    },
+    /// An answer that had begun well is over, and did not fail.
+    Whole(Ticket),
     /// It ended without saying anything about the upstream.
     Nothing(Ticket),
     /// Time has passed: what is over ends.
@@ -85,6 +103,19 @@ pub struct Ticket {
     pub admitted_at: Nanos,
     /// The permit, if it is a probe.
     pub permit: Option<u32>,
+}
+
+/// How the beginning of an answer was counted, for what may follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Begun {
+    /// When.
+    pub at: Nanos,
+    /// Its number in a window over a number of requests.
+    pub serial: u32,
+    /// Whether it counted as slow.
+    pub is_slow: bool,
+    /// Whether failures in a row ended with it, unless it fails after all: then its end has to be heard.
+    pub ends_row: bool,
 }
 
 /// What a breaker says of a request that asks.
@@ -235,6 +266,8 @@ pub struct Effects {
     pub decision: Option<Decision>,
     /// The change of state, if there was one.
     pub transition: Option<Transition>,
+    /// How an [`Event::Begun`] was counted; none if it was not.
+    pub begun: Option<Begun>,
     /// Whether an outcome came too late to be evidence.
     pub is_late: bool,
     /// Whether the decision is only to be told: a request that is rejected passes all the same.

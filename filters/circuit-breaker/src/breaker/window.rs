@@ -9,6 +9,8 @@ mod time;
 
 use kit::Nanos;
 
+use super::Begun;
+
 pub use count::{Count, MAX_COUNT};
 pub use time::{N_BUCKETS, Time};
 
@@ -70,18 +72,41 @@ impl Default for Window {
 }
 
 impl Window {
-    /// Counts one outcome at `now`.
-    pub fn record(&mut self, span: Span, now: Nanos, call: Call) {
+    /// Counts one outcome at `now`; gives its number where the window has one for each.
+    pub fn record(&mut self, span: Span, now: Nanos, call: Call) -> u32 {
         match (span, &mut *self) {
-            (Span::Time(length), Self::Time(window)) => window.record(length, now, call),
+            (Span::Time(length), Self::Time(window)) => {
+                window.record(length, now, call);
+                0
+            }
             (Span::Count(size), Self::Count(window)) => window.record(size, call),
             (Span::Time(_), Self::Count(_)) => {
                 *self = Self::Time(Time::default());
-                self.record(span, now, call);
+                self.record(span, now, call)
             }
             (Span::Count(_), Self::Time(_)) => {
                 *self = Self::Count(Count::default());
-                self.record(span, now, call);
+                self.record(span, now, call)
+            }
+        }
+    }
+
+    /// Puts a failure at `now` in the place of the success that an answer was when it began;
+    /// one of which the window knows nothing any more is counted as another call.
+    pub fn amend(&mut self, span: Span, now: Nanos, begun: Begun) {
+        let failed = Call { is_failed: true, is_slow: begun.is_slow };
+        match (span, &mut *self) {
+            (Span::Time(length), Self::Time(window)) => {
+                window.take_back(length, now, begun);
+                window.record(length, now, failed);
+            }
+            (Span::Count(size), Self::Count(window)) => {
+                if !window.fail(size, begun.serial) {
+                    window.record(size, failed);
+                }
+            }
+            (Span::Time(_), Self::Count(_)) | (Span::Count(_), Self::Time(_)) => {
+                self.record(span, now, failed);
             }
         }
     }

@@ -42,11 +42,19 @@ impl Default for GrpcStatuses {
 }
 
 impl GrpcStatuses {
-    /// Reads a list of names, or one; the default if the field is not there.
-    pub fn read(fields: &mut Fields<'_>, name: &'static str) -> Self {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+
+    /// Reads a list of names, or one; none if the field is not there.
+    pub fn read(fields: &mut Fields<'_>, name: &'static str) -> Option<Self> {
         let allowed = "a gRPC status but OK, such as \"UNAVAILABLE\"";
         let list = fields.optional_one_or_many_parsed(name, 1..=NAMES.len(), allowed, parse);
-        list.map_or_else(Self::default, |list| Self(list.into_iter().fold(0, |set, bit| set | bit)))
+        list.map(|list| Self(list.into_iter().fold(0, |set, bit| set | bit)))
+    }
+
+    /// Whether some status is in both sets.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// Whether this status is among them.

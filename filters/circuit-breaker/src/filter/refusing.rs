@@ -6,6 +6,7 @@ use kit::exchange::{Attribute, Map, STALE_COPY};
 use kit::filter::{Flow, is_grpc};
 use kit::{Exchange, Nanos};
 
+use super::settling::Admitted;
 use super::{CircuitBreaker, Stream, is_safe};
 use crate::answer::{self, Rejected};
 use crate::breaker::{Decision, Ticket};
@@ -60,7 +61,9 @@ impl CircuitBreaker {
                     match self.backup(x, end, rule, unit, name) {
                         Backup::Rejects => continue,
                         Backup::Takes => {}
-                        Backup::Counts(backup, ticket) => stream.0 = Some((backup, ticket)),
+                        Backup::Counts(backup, ticket) => {
+                            stream.0 = Some(Admitted::new(x, backup, ticket, end));
+                        }
                     }
                     x.set_header(Map::Request, FALLBACK_HEADER, name.as_bytes());
                     stream.1 = Some(Instead::Cluster(Rc::clone(unit)));

@@ -1,7 +1,7 @@
 //! Two workers of one Envoy: two filters of one configuration on one host.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use kit::exchange::Attribute;
+use kit::exchange::{Attribute, Exchange as _, Map};
 use kit::fake::{FakeExchange, FakeHost};
 use kit::filter::{Filter, Flow, Reply};
 use kit::{Nanos, config};
@@ -69,8 +69,32 @@ impl Gateway {
         say(x);
         x.set_attribute(Attribute::ResponseFlags, &end.0.to_le_bytes());
         x.set_attribute(Attribute::ResponseDetails, end.1.as_bytes());
+        let worker = &self.workers[passing.worker];
+        if end.2 > 0 {
+            x.set_header(Map::Response, ":status", end.2.to_string().as_bytes());
+            let has_trailers = !x.headers(Map::Trailers).is_empty();
+            let _ = worker.on_response_headers(&mut passing.stream, x, !has_trailers);
+            if has_trailers {
+                let _ = worker.on_response_trailers(&mut passing.stream, x);
+            }
+        }
         x.set_attribute(Attribute::ResponseCode, &end.2.to_le_bytes());
-        self.workers[passing.worker].on_log(&mut passing.stream, x);
+        worker.on_log(&mut passing.stream, x);
+    }
+
+    /// The answer of the service begins, and more of it is to come.
+    pub(crate) fn begin(&self, passing: &mut Passing, status: u16) {
+        let x = &passing.exchange;
+        x.set_attribute(Attribute::ResponseDetails, b"via_upstream");
+        x.set_header(Map::Response, ":status", status.to_string().as_bytes());
+        let worker = &self.workers[passing.worker];
+        assert_eq!(worker.on_response_headers(&mut passing.stream, x, false), Flow::Continue);
+    }
+
+    /// An answer that has begun ends with these flags.
+    pub(crate) fn finish(&self, mut passing: Passing, flags: u64) {
+        passing.exchange.set_attribute(Attribute::ResponseFlags, &flags.to_le_bytes());
+        self.workers[passing.worker].on_log(&mut passing.stream, &passing.exchange);
     }
 
     /// A GET to the cluster `pay` that ends like this; whether it was let through.

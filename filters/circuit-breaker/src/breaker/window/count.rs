@@ -17,6 +17,8 @@ pub struct Count {
     pub n_ended: u16,
     /// Where the next one goes.
     pub next: u16,
+    /// The number of the last one; it runs on, past the largest from zero again.
+    pub serial: u32,
     /// Which failed, a bit each.
     pub failed: [u64; N_WORDS],
     /// Which were slow, a bit each.
@@ -24,15 +26,29 @@ pub struct Count {
 }
 
 impl Count {
-    pub(super) fn record(&mut self, size: u16, call: Call) {
+    pub(super) fn record(&mut self, size: u16, call: Call) -> u32 {
         let size = size.clamp(1, MAX_COUNT);
         if self.size != size || self.next >= size || self.n_ended > size {
-            *self = Self { size, ..Self::default() };
+            *self = Self { size, serial: self.serial, ..Self::default() };
         }
         put(&mut self.failed, self.next, call.is_failed);
         put(&mut self.slow, self.next, call.is_slow);
         self.next = self.next.saturating_add(1).checked_rem(size).unwrap_or(0);
         self.n_ended = self.n_ended.saturating_add(1).min(size);
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+
+    /// Has the outcome of this number be a failure; false if it is not among the last ones any more.
+    pub(super) fn fail(&mut self, size: u16, serial: u32) -> bool {
+        let age = u16::try_from(self.serial.wrapping_sub(serial)).unwrap_or(u16::MAX);
+        if self.size != size || age >= self.n_ended {
+            return false;
+        }
+        let newest = self.next.saturating_add(size).saturating_sub(1);
+        let place = newest.saturating_sub(age).checked_rem(size).unwrap_or(0);
+        put(&mut self.failed, place, true);
+        true
     }
 
     pub(super) fn tally(&self, size: u16) -> Tally {

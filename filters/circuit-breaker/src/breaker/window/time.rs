@@ -9,7 +9,7 @@
 
 use kit::Nanos;
 
-use super::{Call, Tally};
+use super::{Begun, Call, Tally};
 
 /// Buckets of the ring. Ten keep the error of the window's length below a tenth at 160 bytes of state.
 pub const N_BUCKETS: usize = 10;
@@ -31,6 +31,22 @@ impl Time {
             tally.n_ended = tally.n_ended.saturating_add(1);
             tally.n_failed = tally.n_failed.saturating_add(u32::from(call.is_failed));
             tally.n_slow = tally.n_slow.saturating_add(u32::from(call.is_slow));
+        }
+    }
+
+    /// Takes the success out that this beginning was counted as, if its bucket is still here.
+    pub(super) fn take_back(&mut self, length: Nanos, now: Nanos, begun: Begun) {
+        self.turn_to(bucket_number(length, now));
+        let number = bucket_number(length, begun.at);
+        if number > self.newest || number.saturating_add(N) <= self.newest {
+            return;
+        }
+        let Some(tally) = self.buckets.get_mut(place(number)) else { return };
+        let n_slow = tally.n_slow.saturating_sub(u32::from(begun.is_slow));
+        // After a jump of the clock or another length it may be a bucket that never had it.
+        if tally.n_ended > tally.n_failed.max(n_slow) {
+            tally.n_ended = tally.n_ended.saturating_sub(1);
+            tally.n_slow = n_slow;
         }
     }
 
