@@ -41,6 +41,7 @@ pub struct Setup {
     routes: Value,
     buffer_limit: Option<u32>,
     takes_upgrades: bool,
+    router: Value,
     is_static: bool,
     has_way_back: bool,
     keeps_statistics: bool,
@@ -65,6 +66,7 @@ impl Setup {
             ]),
             buffer_limit: None,
             takes_upgrades: false,
+            router: json!({}),
             is_static: false,
             has_way_back: false,
             keeps_statistics: true,
@@ -108,6 +110,12 @@ impl Setup {
     #[must_use]
     pub fn upgrades(self) -> Self {
         Self { takes_upgrades: true, ..self }
+    }
+
+    /// With these fields of the router, such as `suppress_envoy_headers`.
+    #[must_use]
+    pub fn router(self, fields: Value) -> Self {
+        Self { router: fields, ..self }
     }
 
     /// With the filter's configuration in the bootstrap: it can not change, and a bad one stops the start.
@@ -217,10 +225,13 @@ impl Setup {
                 },
             })
         };
-        let router = json!({
+        let mut router = json!({
             "name": "envoy.filters.http.router",
             "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
         });
+        for (field, value) in self.router.as_object().into_iter().flatten() {
+            router["typed_config"][field] = value.clone();
+        }
         let ours = self.before.iter().chain([&filter]).chain(&self.behind);
         let filters: Vec<&Value> = ours.chain([&router]).collect();
         let mut manager = json!({

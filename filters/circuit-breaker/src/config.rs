@@ -219,7 +219,17 @@ fn read_answer(fields: &mut Fields<'_>, common: &Answer) -> Answer {
 }
 
 fn read_key(fields: &mut Fields<'_>, per: Per) -> KeyTemplate {
-    let key = KeyTemplate::read(fields);
+    // Without a word about it, a request that lacks its key has no breaker, and none that it shares with others.
+    let key = if fields.has("on_missing") {
+        KeyTemplate::read(fields)
+    } else {
+        fields.know(&["on_missing"]);
+        KeyTemplate::read_alone(fields)
+    };
+    if key.as_ref().is_some_and(KeyTemplate::refuses) {
+        let mend = "remove it to let such requests pass without a breaker";
+        fields.problem("on_missing", "\"deny\"", "anonymous, address, skip", mend);
+    }
     match (per, &key) {
         (Per::Key, None) if !fields.has("key") => fields.problem(
             "key",

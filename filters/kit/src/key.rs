@@ -76,6 +76,11 @@ mod form {
 }
 
 impl KeyTemplate {
+    /// Whether a request that lacks a part is refused.
+    pub fn refuses(&self) -> bool {
+        self.on_missing == OnMissing::Deny
+    }
+
     /// Counts by the client's address, IPv6 by /64.
     pub fn address() -> Self {
         Self { parts: vec![Part::Address(Prefixes::default())], on_missing: OnMissing::default() }

@@ -126,6 +126,36 @@ fn answers_that_begin_late_open_it_and_slow_clients_do_not() {
     assert_eq!(gateway.get("/").status(), 503);
 }
 
+/// Late is what the filter's clock says, where Envoy adds no header of its own and the service one that is not true.
+#[test]
+fn a_service_can_not_say_that_it_was_quick_or_slow() {
+    let origin = Origin::start(|request| {
+        let is_late = request.target() == "/late";
+        if is_late {
+            dawdle(Duration::from_millis(120));
+        }
+        let word = if is_late { "1" } else { "90000" };
+        Act::response(200, &[("x-envoy-upstream-service-time", word)], "")
+    });
+    let configuration = lasting(&json!({
+        "consecutive": {"enabled": false},
+        "slow": {"duration": "100ms", "threshold": "50%", "min_requests": 4},
+    }));
+    for hides in [true, false] {
+        let gateway = Setup::new("circuit-breaker", &configuration, origin.address())
+            .router(json!({"suppress_envoy_headers": hides}))
+            .start();
+        for _ in 0..4 {
+            assert_eq!(gateway.get("/quick").status(), 200);
+        }
+        assert_eq!(state(&gateway), CLOSED, "{hides}");
+        for _ in 0..4 {
+            assert_eq!(gateway.get("/late").status(), 200);
+        }
+        await_state(&gateway, OPEN);
+    }
+}
+
 #[test]
 fn the_services_own_word_lengthens_an_opening_up_to_the_cap() {
     for (word, heeds, least, most) in [
@@ -212,6 +242,74 @@ fn clients_that_leave_prove_nothing() {
     assert_eq!(state(&gateway), CLOSED);
     origin.play(|_| Act::response(200, &[], "well"));
     assert_eq!(gateway.get("/").text(), "well");
+}
+
+/// Envoy takes these fields from its own filters and from internal clients only: here a filter in front sets them.
+fn deadlines() -> Value {
+    let mutation = |name: &str, from: &str| {
+        let value = format!("%REQ({from})%");
+        json!({"append": {"header": {"key": name, "value": value}}})
+    };
+    json!({
+        "name": "envoy.filters.http.header_mutation",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            "mutations": {"request_mutations": [
+                mutation("x-envoy-upstream-rq-timeout-ms", "x-whole"),
+                mutation("x-envoy-upstream-rq-per-try-timeout-ms", "x-try"),
+            ]},
+        },
+    })
+}
+
+/// Whoever chooses how long to wait opens nothing for the others; the route's own timeout does.
+#[test]
+fn a_deadline_that_a_client_chose_is_no_failure_and_a_status_may_count_as_nothing() {
+    let origin = Origin::start(|request| match request.target() {
+        "/gone" => Act::response(500, &[], ""),
+        "/late" => {
+            dawdle(Duration::from_millis(60));
+            Act::response(504, &[], "")
+        }
+        "/tardy" => {
+            dawdle(Duration::from_millis(60));
+            Act::response(200, &[("grpc-status", "4")], "")
+        }
+        _ => Act::Hang,
+    });
+    let configuration = lasting(&json!({
+        "ignore_status": 500,
+        "failure_grpc_status": ["DEADLINE_EXCEEDED", "UNAVAILABLE"],
+    }));
+    let route = json!({"cluster": "upstream", "max_stream_duration": {
+        "grpc_timeout_header_max": "0s",
+    }});
+    let setup = Setup::new("circuit-breaker", &configuration, origin.address())
+        .routes(json!([{"match": {"prefix": "/"}, "route": route}]))
+        .workers(2);
+    let gateway = setup.clone().before(deadlines()).start();
+    for _ in 0..4 {
+        for (field, target) in [("x-whole", "/hangs"), ("x-try", "/hangs"), ("x-whole", "/late")] {
+            let answer = Request::get(target).field(field, "40").ask(gateway.address());
+            assert_eq!(answer.status(), 504, "{field} {target}");
+        }
+        for target in ["/hangs", "/tardy"] {
+            let answer = grpc(target).field("grpc-timeout", "40m").ask(gateway.address());
+            assert!(answer.field("x-weir-breaker").is_none(), "{target}: {answer:?}");
+        }
+        assert_eq!(gateway.get("/gone").status(), 500);
+    }
+    let ignored = "weir_circuit_breaker_outcomes_total;breaker=all/upstream;result=ignored";
+    gateway.await_metric(ignored, 24);
+    assert_eq!(state(&gateway), CLOSED);
+    drop(gateway);
+    // The route's own timeout is one.
+    let route = json!({"cluster": "upstream", "timeout": "0.1s"});
+    let gateway = setup.routes(json!([{"match": {"prefix": "/"}, "route": route}])).start();
+    for _ in 0..3 {
+        assert_eq!(gateway.get("/hangs").status(), 504);
+    }
+    await_state(&gateway, OPEN);
 }
 
 /// One that fails now and then stays closed; one that fails every second time opens by the share.

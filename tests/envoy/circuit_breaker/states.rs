@@ -119,7 +119,7 @@ fn breakers_are_told_apart_by_host_and_by_key() {
         Act::response(if is_ill { 500 } else { 200 }, &[], "")
     });
     let mut configuration = rules(&json!({
-        "per": "key", "key": "header:x-tenant", "on_missing": "skip",
+        "per": "key", "key": "header:x-tenant",
         "open": {"time": "1h", "max_time": "1h"},
     }));
     let gateway =
@@ -139,6 +139,19 @@ fn breakers_are_told_apart_by_host_and_by_key() {
         1,
         "without the header there is no breaker"
     );
+
+    // Those without a key do not fail for one another either, unless the rule says that they share one.
+    for n in 0..5 {
+        origin.play(|_| Act::response(500, &[], ""));
+        assert_eq!(gateway.get("/").status(), 500, "{n}");
+    }
+    configuration["rules"][0]["on_missing"] = json!("anonymous");
+    assert!(gateway.update(&configuration));
+    for n in 0..3 {
+        assert_eq!(gateway.get("/").status(), 500, "{n}");
+    }
+    let rejects = wait::until(PATIENCE, || (gateway.get("/").status() == 503).then_some(()));
+    assert!(rejects.is_some());
 
     configuration["rules"][0] =
         json!({"name": "all", "per": "virtual_host", "consecutive": {"failures": 3}});
