@@ -3,6 +3,7 @@
 
 use kit::operations::DETAILS as OPERATIONS;
 use weir_circuit_breaker::signals as breaker;
+use weir_metrics::exclusion::Exclusion;
 use weir_metrics::labels::{Answerer, Outcome};
 use weir_metrics::policy::judge;
 use weir_rate_limit::signals as limit;
@@ -25,14 +26,15 @@ fn every_answer_of_a_filter_has_its_outcome() {
         (cache::DETAILS_STALE, Outcome::Stale),
         (cache::DETAILS_STALE_IF_ERROR, Outcome::Stale),
         (cache::DETAILS_ONLY_IF_CACHED, Outcome::Local),
-        (cache::DETAILS_CONTRADICTED, Outcome::Local),
-        (cache::DETAILS_OPERATIONS, Outcome::Operations),
+        (cache::DETAILS_CONTRADICTED, Outcome::Stale),
         (breaker::DETAILS, Outcome::Refused),
-        (OPERATIONS, Outcome::Operations),
     ];
     for (details, outcome) in rows {
         let judged = judge(200, details.as_bytes(), || panic!("{details}: nothing to ask"));
         assert_eq!(judged, (Answerer::Weir, outcome), "{details}");
+    }
+    for details in [cache::DETAILS_OPERATIONS, OPERATIONS] {
+        assert_eq!(Exclusion::of(details.as_bytes()), Some(Exclusion::Operations), "{details}");
     }
 }
 
