@@ -3,6 +3,7 @@
 mod answers;
 mod evidence;
 mod fallbacks;
+mod migrants;
 mod operations;
 mod probing;
 mod reload;

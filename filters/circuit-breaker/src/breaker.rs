@@ -85,7 +85,7 @@ pub struct Breaker {
 impl Breaker {
     /// The state and the effects after `event`.
     ///
-    /// **Cost**: no allocation; at most ten buckets and eight permits are looked at.
+    /// **Cost**: no allocation; at most ten buckets and sixteen permits are looked at.
     #[must_use]
     pub fn step(self, settings: &Settings, event: Event, now: Nanos) -> (Self, Effects) {
         let mut next = self.after_jump(now);

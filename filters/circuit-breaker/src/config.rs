@@ -29,6 +29,8 @@ pub struct Config {
     pub on_failure: OnFailure,
     /// How many breakers the shared table has room for.
     pub max_breakers: u32,
+    /// How what happens to breakers is logged.
+    pub event_log: EventLog,
     /// Who may use the operations endpoints.
     pub operations: Access,
     /// The rules; the first that matches a request decides.
@@ -47,6 +49,16 @@ pub enum OnFailure {
     Admit,
     /// It is rejected.
     Deny,
+}
+
+/// How what happens to breakers is logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EventLog {
+    /// A line for people.
+    #[default]
+    Text,
+    /// A line that ends in a JSON object, the same as in the list of events.
+    Json,
 }
 
 /// Breakers for some requests.
@@ -129,6 +141,7 @@ impl Config {
     /// Reads the configuration; every problem is recorded in `fields`.
     pub fn read(fields: &mut Fields<'_>) -> Self {
         let modes = [("admit", OnFailure::Admit), ("deny", OnFailure::Deny)];
+        let logs = [("text", EventLog::Text), ("json", EventLog::Json)];
         let on_failure = fields.optional_choice("on_failure", &modes).unwrap_or_default();
         let max_breakers =
             fields.optional_integer("max_breakers", MAX_BREAKERS).unwrap_or(DEFAULT_MAX_BREAKERS);
@@ -143,6 +156,7 @@ impl Config {
         Self {
             on_failure,
             max_breakers,
+            event_log: fields.optional_choice("event_log", &logs).unwrap_or_default(),
             operations: fields.optional_object("operations", Access::read).unwrap_or_default(),
             answer,
             rules: on.into_iter().map(|(_, rule)| rule).collect(),

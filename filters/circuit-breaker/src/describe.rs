@@ -7,10 +7,10 @@ use kit::status::Statuses;
 use crate::breaker::settings::{ProbeMethods, Settings};
 use crate::breaker::window::Span;
 use crate::config::bounds::{
-    DEFAULT_FAILURE_STATUS, DEFAULT_FAILURES, DEFAULT_JITTER, DEFAULT_LEASE, DEFAULT_MAX_BREAKERS,
-    DEFAULT_STATIC_STATUS, DEFAULT_STATUS,
+    DEFAULT_FAILURE_STATUS, DEFAULT_FAILURES, DEFAULT_GROWTH, DEFAULT_JITTER, DEFAULT_LEASE,
+    DEFAULT_MAX_BREAKERS, DEFAULT_STATIC_STATUS, DEFAULT_STATUS,
 };
-use crate::config::{Config, OnFailure, Per, Rule};
+use crate::config::{Config, EventLog, OnFailure, Per, Rule};
 use crate::evidence::GrpcStatuses;
 use crate::fallback::Fallback;
 
@@ -24,6 +24,9 @@ impl Config {
         }
         if self.on_failure == OnFailure::Deny {
             lines.push("requests whose breaker's state can not be told are rejected".to_owned());
+        }
+        if self.event_log == EventLog::Json {
+            lines.push("events are logged as JSON".to_owned());
         }
         lines.extend(self.operations.is_on().then(|| self.operations.describe()));
         lines
@@ -79,6 +82,9 @@ impl Settings {
         }));
         let (open, probes) = (self.open, self.probes);
         write!(f, " opens after {}, for {} up to {}", trips.join(" or "), open.base, open.max)?;
+        if open.growth != DEFAULT_GROWTH {
+            write!(f, ", each {}% of the one before", open.growth)?;
+        }
         if open.jitter != DEFAULT_JITTER {
             write!(f, ", jitter {}", open.jitter)?;
         }

@@ -10,8 +10,8 @@
 //! | 4 each | `n_consecutive`, `n_doubtful` |
 //! | 8 each | `since`, `evidence_from`, `open_for`, `marked_at` |
 //! | 1, then 1 and 8 | the hand: 0 none, or 1 and its control; whether and when it lets go |
-//! | 4, then 8 times 4 and 8 | last permit; each permit's id and `expires_at` |
-//! | 1, then 168 | the window: 0 over time, 1 over a number of requests |
+//! | 4, then 16 times 4 and 8 | last permit; each permit's id and `expires_at` |
+//! | 1, then 266 | the window: 0 over time, 1 over a number of requests |
 //!
 //! A window over time is its newest bucket in 8 bytes, and ten times 4 and 4 and 4 and 4: ended, failed, slow, shed.
 //! One over a number is its size, how many it holds and where the next one goes, 2 bytes each, the number of the last
@@ -32,8 +32,8 @@ const LOSS_OF_NOT_CLOSED: u64 = 1 << 40;
 const LOSS_OF_HELD: u64 = u64::MAX;
 
 /// Bytes of the larger kind of window.
-const WINDOW_SIZE: usize = 8 + N_BUCKETS * 16;
-const _: () = assert!(WINDOW_SIZE >= 10 + 2 * (MAX_COUNT as usize / 8));
+const WINDOW_SIZE: usize = 10 + 2 * (MAX_COUNT as usize / 8);
+const _: () = assert!(WINDOW_SIZE >= 8 + N_BUCKETS * 16);
 
 /// How breakers are kept: the same bytes whatever is configured.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,7 @@ impl Layout for Packed {
     type Entry = Breaker;
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn size(&self) -> usize {

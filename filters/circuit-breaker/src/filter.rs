@@ -19,7 +19,7 @@ use kit::{Exchange, Host, Nanos};
 
 use crate::answer::Rejected;
 use crate::breaker::{Decision, Event, Refusal, Ticket, Transition};
-use crate::config::{Config, OnFailure, Per, Rule};
+use crate::config::{Config, EventLog, OnFailure, Per, Rule};
 use crate::fallback::Fallback;
 use crate::operations;
 use crate::policy::{Breakers, Stepped};
@@ -273,17 +273,24 @@ impl CircuitBreaker {
         self.note(host, rule, unit, Happened { at, from, to, cause, by: String::new() });
     }
 
-    /// Takes an event into the list.
+    /// Takes an event into the list, and logs it as JSON where that is asked for.
     pub(crate) fn note(&self, host: &dyn Host, rule: &Rule, unit: &Unit, what: Happened) {
         let id = self.breakers.id(unit.place);
-        self.records.events.add(host, &events::Event::new(host, rule, unit, id, what));
+        let event = events::Event::new(host, rule, unit, id, what);
+        if self.config.event_log == EventLog::Json {
+            let object = operations::event(&event);
+            log::log!(report::level(event.to()), "{}: event {object}", signals::NAME);
+        }
+        self.records.events.add(host, &event);
     }
 
     /// Counts, shows and logs a change of state.
     pub(crate) fn show(&self, host: &dyn Host, rule: &Rule, unit: &Unit, transition: &Transition) {
         self.units.show(host, &self.breakers, unit, transition);
-        let line = report::line(rule, &unit.scope, transition);
-        log::log!(report::level(transition), "{}: {line}", signals::NAME);
+        if self.config.event_log == EventLog::Text {
+            let line = report::line(rule, &unit.scope, transition);
+            log::log!(report::level(transition.to), "{}: {line}", signals::NAME);
+        }
     }
 
     fn tell_degraded(&self, host: &dyn Host, rule: &Rule, error: UpdateError) {

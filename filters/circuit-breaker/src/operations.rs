@@ -33,6 +33,7 @@ use kit::operations::parameters::only;
 use kit::operations::{Access, Answer, Asked, Refusal, json};
 use kit::{Exchange, Reply};
 
+pub(crate) use render::event;
 pub(crate) use table::OPERATIONS;
 
 pub use ledger::{

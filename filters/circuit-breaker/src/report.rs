@@ -84,8 +84,8 @@ fn retry(f: &mut fmt::Formatter<'_>, retry_in: kit::Nanos) -> fmt::Result {
 }
 
 /// How loud it is: an opening is for an operator to look at, the rest is good news.
-pub const fn level(transition: &Transition) -> log::Level {
-    match transition.to {
+pub const fn level(to: State) -> log::Level {
+    match to {
         State::Open | State::Shedding => log::Level::Warn,
         State::Closed | State::Recovering | State::HalfOpen => log::Level::Info,
     }

@@ -116,8 +116,8 @@ fn each_mistake_has_its_line() {
             "rules[0].failure_status[0]: found \"599-500\", allowed a status, a range or a class of them, such as 401, \"500-599\" or \"5xx\"; write the lower status first",
         ),
         (
-            rule(r#""probes": {"at_once": 9}"#),
-            "rules[0].probes.at_once: found 9, allowed 1 to 8; lower it to at most 8",
+            rule(r#""probes": {"at_once": 17}"#),
+            "rules[0].probes.at_once: found 17, allowed 1 to 16; lower it to at most 16",
         ),
         (
             rule(r#""probes": {"methods": "save_only"}"#),

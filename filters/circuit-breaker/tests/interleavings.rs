@@ -33,7 +33,7 @@ fn settings(at_once: u8, has_ramp: bool) -> Settings {
         slow: None,
         window: Span::Time(secs(10)),
         shedding: None,
-        open: OpenTime { base: secs(1), max: secs(2), jitter: Ratio::ZERO },
+        open: OpenTime { base: secs(1), growth: 200, max: secs(2), jitter: Ratio::ZERO },
         probes: Probing {
             at_once,
             n_successes: 2,

@@ -23,10 +23,16 @@ fn secs(n: u64) -> Nanos {
 
 #[test]
 fn open_times_double_and_chance_only_adds() {
-    let open = OpenTime { base: secs(2), max: secs(60), jitter: Ratio::from_percent(50) };
+    let (growth, jitter) = (200, Ratio::from_percent(50));
+    let open = OpenTime { base: secs(2), growth, max: secs(60), jitter };
     for (n_opens, plain) in [(0, 2), (1, 4), (4, 32), (5, 60), (40, 60), (255, 60)] {
         assert_eq!(open.plain(n_opens), secs(plain));
     }
+    let open_by = |growth| OpenTime { growth, ..open };
+    let lengths = |open: OpenTime| [0, 1, 2, 3, 4, 40].map(|n| open.plain(n).as_millis());
+    assert_eq!(lengths(open_by(100)), [2_000; 6]);
+    assert_eq!(lengths(open_by(150)), [2_000, 3_000, 4_500, 6_750, 10_125, 60_000]);
+    assert_eq!(lengths(open_by(1_000)), [2_000, 20_000, 60_000, 60_000, 60_000, 60_000]);
     assert_eq!(open.lucky(0, 0), secs(2));
     assert_eq!(open.lucky(0, 1 << 63), Nanos::from_millis(2_500));
     assert!(open.lucky(0, u64::MAX) < secs(3));

@@ -101,7 +101,7 @@ fn a_window_of_the_last_requests_forgets_by_number_and_never_by_time() {
 fn a_window_of_another_kind_or_size_starts_anew() {
     let ratio = Some(Trip { threshold: percent(100), min_requests: 1_000 });
     let mut bench = Bench::new(Settings { consecutive: None, ratio, ..settings() });
-    for window in [Span::Time(secs(60)), Span::Count(7), Span::Count(256), Span::Time(secs(60))] {
+    for window in [Span::Time(secs(60)), Span::Count(7), Span::Count(1_024), Span::Time(secs(60))] {
         bench.settings.window = window;
         assert_eq!(bench.breaker.tally(&bench.settings, bench.now), Tally::default());
         bench.fail();

@@ -1,6 +1,7 @@
 //! How long a breaker stays open.
 //!
-//! The first opening lasts the base time; each further one twice as long as the one before, up to a cap.
+//! The first opening lasts the base time; each further one by the same factor longer, up to a cap. Steps go on
+//! counting at the cap, so that after a long outage it takes as long a time of success to come back to short openings.
 //! Chance lengthens it a little, so that the breakers of many gateways do not probe one upstream in step;
 //! it never shortens it, so that no probe comes before the promised time.
 //! The steps are undone only by success: see [`super`].
@@ -10,7 +11,8 @@
 use kit::Nanos;
 use kit::units::Ratio;
 
-/// Steps beyond this change nothing: two to its power exceeds every allowed ratio of cap to base.
+/// Steps beyond this change nothing: two to its power exceeds every allowed ratio of cap to base. With a smaller
+/// factor it bounds the longest opening.
 pub const MAX_STEPS: u8 = 40;
 
 /// The lengths of openings.
@@ -18,6 +20,8 @@ pub const MAX_STEPS: u8 = 40;
 pub struct OpenTime {
     /// Of the first opening.
     pub base: Nanos,
+    /// How long each is by the one before, in percent; at least 100.
+    pub growth: u32,
     /// Of the longest, before chance is added.
     pub max: Nanos,
     /// The largest share of the length that chance adds.
@@ -27,8 +31,15 @@ pub struct OpenTime {
 impl OpenTime {
     /// The length of the opening that follows `n_opens` others, without chance.
     pub fn plain(&self, n_opens: u8) -> Nanos {
-        let factor = 1_u64.checked_shl(u32::from(n_opens.min(MAX_STEPS))).unwrap_or(u64::MAX);
-        self.base.saturating_mul(factor).min(self.max)
+        let mut length = self.base;
+        for _ in 0..n_opens.min(MAX_STEPS) {
+            if length >= self.max {
+                break;
+            }
+            let grown = u128::from(length.0).saturating_mul(u128::from(self.growth)) / 100;
+            length = Nanos(u64::try_from(grown).unwrap_or(u64::MAX));
+        }
+        length.min(self.max)
     }
 
     /// The same with chance: `luck` is any number, all equally likely.

@@ -12,7 +12,7 @@ use kit::Nanos;
 pub const CLOCK_SLACK: Nanos = Nanos::from_secs(10);
 
 /// The most probes at a time that can be configured: each costs 12 bytes of state.
-pub const MAX_AT_ONCE: usize = 8;
+pub const MAX_AT_ONCE: usize = 16;
 
 /// One permit that is out, or none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -12,7 +12,7 @@ use crate::breaker::window::MAX_COUNT;
 pub const N_RULES: RangeInclusive<usize> = 1..=64;
 /// Breakers that the table is made for.
 pub const MAX_BREAKERS: RangeInclusive<u32> = 1..=16_384;
-/// More clusters than most gateways have; 425 KiB of shared memory once all are met.
+/// More clusters than most gateways have; 470 KiB of shared memory once all are met.
 pub const DEFAULT_MAX_BREAKERS: u32 = 64;
 /// Failures in a row that open.
 pub const CONSECUTIVE: RangeInclusive<u32> = 1..=100_000;
@@ -44,12 +44,16 @@ pub const DEFAULT_MAX_SHARE: Ratio = Ratio::from_percent(90);
 pub const OPEN: RangeInclusive<Nanos> = Nanos::from_millis(100)..=Nanos::from_hours(24);
 /// The longest opening, unless the first is longer.
 pub const DEFAULT_MAX_OPEN: Nanos = Nanos::from_mins(10);
+/// How long an opening is by the one before, in percent.
+pub const GROWTH: RangeInclusive<u32> = 100..=1_000;
+/// Each twice as long as the one before.
+pub const DEFAULT_GROWTH: u32 = 200;
 /// What chance adds to an opening.
 pub const JITTER: RangeInclusive<Ratio> = Ratio::ZERO..=Ratio::ONE;
 /// A tenth keeps gateways apart and the time predictable.
 pub const DEFAULT_JITTER: Ratio = Ratio::from_percent(10);
 /// Probes at a time.
-pub const AT_ONCE: RangeInclusive<u8> = 1..=8;
+pub const AT_ONCE: RangeInclusive<u8> = 1..=16;
 const _: () = assert!(*AT_ONCE.end() as usize == MAX_AT_ONCE);
 /// The upstream may still be down: one request at a time finds out.
 pub const DEFAULT_AT_ONCE: u8 = 1;

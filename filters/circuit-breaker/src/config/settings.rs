@@ -4,11 +4,11 @@ use kit::config::Fields;
 use kit::units::Ratio;
 
 use super::bounds::{
-    AT_ONCE, CONSECUTIVE, DEFAULT_AT_ONCE, DEFAULT_FAILURES, DEFAULT_HEADROOM, DEFAULT_JITTER,
-    DEFAULT_LEASE, DEFAULT_MAX_OPEN, DEFAULT_MAX_SHARE, DEFAULT_MIN_REQUESTS, DEFAULT_PROBES,
-    DEFAULT_RAMP, DEFAULT_RATIO_OF_PROBES, DEFAULT_RELAPSE, DEFAULT_SHARES, DEFAULT_SLOW,
-    DEFAULT_SLOW_RATIO, HEADROOM, JITTER, LAST_REQUESTS, LEASE, MAX_SHARE, MIN_REQUESTS, N_SHARES,
-    OPEN, PROBES, RAMP, RATIO, SHARE, SLOW, WINDOW,
+    AT_ONCE, CONSECUTIVE, DEFAULT_AT_ONCE, DEFAULT_FAILURES, DEFAULT_GROWTH, DEFAULT_HEADROOM,
+    DEFAULT_JITTER, DEFAULT_LEASE, DEFAULT_MAX_OPEN, DEFAULT_MAX_SHARE, DEFAULT_MIN_REQUESTS,
+    DEFAULT_PROBES, DEFAULT_RAMP, DEFAULT_RATIO_OF_PROBES, DEFAULT_RELAPSE, DEFAULT_SHARES,
+    DEFAULT_SLOW, DEFAULT_SLOW_RATIO, GROWTH, HEADROOM, JITTER, LAST_REQUESTS, LEASE, MAX_SHARE,
+    MIN_REQUESTS, N_SHARES, OPEN, PROBES, RAMP, RATIO, SHARE, SLOW, WINDOW,
 };
 use super::preset::{PRESETS, Preset, STANDARD};
 use super::{Per, own_probe};
@@ -190,13 +190,28 @@ fn read_open(fields: &mut Fields<'_>, preset: &Preset) -> OpenTime {
     }
     OpenTime {
         base,
+        growth: read_growth(fields),
         max: max.unwrap_or(DEFAULT_MAX_OPEN).max(base),
         jitter: fields.optional_ratio("jitter", JITTER).unwrap_or(DEFAULT_JITTER),
     }
 }
 
+/// A percentage that, unlike a share, is the whole or more.
+fn read_growth(fields: &mut Fields<'_>) -> u32 {
+    let parse = |text: &str| {
+        let percent = text.strip_suffix('%').and_then(|digits| digits.parse().ok());
+        percent.filter(|percent| GROWTH.contains(percent)).ok_or("\"200%\" doubles each time")
+    };
+    fields.optional_parsed("growth", "\"100%\" to \"1000%\"", parse).unwrap_or(DEFAULT_GROWTH)
+}
+
 const fn open_time(preset: &Preset) -> OpenTime {
-    OpenTime { base: preset.open, max: DEFAULT_MAX_OPEN, jitter: DEFAULT_JITTER }
+    OpenTime {
+        base: preset.open,
+        growth: DEFAULT_GROWTH,
+        max: DEFAULT_MAX_OPEN,
+        jitter: DEFAULT_JITTER,
+    }
 }
 
 fn read_probes(

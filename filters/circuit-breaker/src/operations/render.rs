@@ -128,7 +128,8 @@ pub(super) fn events(list: &List, limit: usize) -> Reply {
     ok(&json!({ "total": list.total, "events": events }))
 }
 
-fn event(event: &Event) -> Value {
+/// An event as an object of one level: what happened to which breaker, why, with the numbers.
+pub(crate) fn event(event: &Event) -> Value {
     let mut object = Map::new();
     put(&mut object, "at", json!(instant(Nanos(event.wall))));
     put(&mut object, "rule", json!(event.rule));

@@ -21,7 +21,7 @@ pub(crate) fn settings() -> Settings {
         slow: None,
         window: Span::Time(secs(60)),
         shedding: None,
-        open: OpenTime { base: secs(60), max: secs(600), jitter: Ratio::ZERO },
+        open: OpenTime { base: secs(60), growth: 200, max: secs(600), jitter: Ratio::ZERO },
         probes: Probing {
             at_once: 1,
             n_successes: 2,

@@ -3,7 +3,7 @@
 use super::{Call, Tally};
 
 /// The most requests that can be looked back on: two bits for each are kept for every breaker.
-pub const MAX_COUNT: u16 = 256;
+pub const MAX_COUNT: u16 = 1_024;
 
 /// Words of 64 bits.
 const N_WORDS: usize = MAX_COUNT as usize / 64;
