@@ -47,12 +47,20 @@ pub fn callbacks(module: &str) -> &'static [&'static str] {
             "queue_ready",
             "http_call_response",
         ],
-        "weir_circuit_breaker" => {
-            &["request_headers", "log", "tick", "queue_ready", "http_call_response"]
-        }
+        "weir_circuit_breaker" => &[
+            "request_headers",
+            "request_body",
+            "response_headers",
+            "response_trailers",
+            "log",
+            "tick",
+            "queue_ready",
+            "http_call_response",
+        ],
         "weir_metrics" => &["request_headers", "log", "tick", "queue_ready", "http_call_response"],
         "weir_gateway" => &[
             "request_headers",
+            "request_body",
             "response_headers",
             "response_body",
             "response_trailers",

@@ -115,6 +115,23 @@ impl Event {
     }
 }
 
+/// Where an event belongs among those that are there.
+///
+/// Of two of one breaker at one instant, which can come in in any order, the first begins where the one before ended.
+fn place_of(event: &Event, others: &[Event]) -> usize {
+    let is_own = |other: &&Event| other.id == event.id;
+    let twin = others.iter().position(|other| is_own(&other) && other.at == event.at);
+    let before = twin.and_then(|twin| others.get(..twin)?.iter().rfind(is_own));
+    if let (Some(place), Some(before)) = (twin, before)
+        && before.to == event.from
+        && others.get(place).is_some_and(|twin| twin.from != event.from)
+    {
+        return place;
+    }
+    let last = others.iter().rposition(|other| other.at <= event.at);
+    last.map_or(0, |last| last.saturating_add(1))
+}
+
 impl Events {
     /// Makes the shared value if there is none, so that later updates swap and never create.
     pub fn prepare(&self, host: &dyn Host) {
@@ -131,9 +148,7 @@ impl Events {
     pub fn add(&self, host: &dyn Host, event: &Event) {
         let done = update(host, NAME, |bytes| {
             let mut list: List = record::decode(VERSION, bytes).unwrap_or_default();
-            let is_later = |other: &Event| other.at > event.at;
-            let place = list.events.iter().rposition(|other| !is_later(other));
-            list.events.insert(place.map_or(0, |before| before.saturating_add(1)), event.clone());
+            list.events.insert(place_of(event, &list.events), event.clone());
             let surplus = list.events.len().saturating_sub(N_EVENTS);
             list.events.drain(..surplus);
             list.total = list.total.saturating_add(1);
