@@ -60,7 +60,7 @@ impl Identity<'_> {
 
     /// The consumer for operators: its name, or else the hash that the configuration has of its key.
     pub fn readable(&self) -> Option<String> {
-        self.name.map(str::to_owned).or_else(|| self.consumer.map(|hash| hex(hash)))
+        self.name.map(str::to_owned).or_else(|| self.consumer.map(hex))
     }
 }
 

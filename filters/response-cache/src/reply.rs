@@ -217,10 +217,12 @@ pub fn stored(
         status,
         headers: answer,
         body,
-        details: match how {
-            _ if not_modified => DETAILS_NOT_MODIFIED,
-            _ if stored.is_error() => DETAILS_ERROR,
-            how => how.details(),
+        details: if not_modified {
+            DETAILS_NOT_MODIFIED
+        } else if stored.is_error() {
+            DETAILS_ERROR
+        } else {
+            how.details()
         },
         grpc_status: None,
         grpc_message: None,

@@ -103,10 +103,11 @@ impl Source {
 
     /// The request field that it is read from, lower case; none where it is no field.
     pub const fn field(&self) -> Option<&str> {
-        match &self.0 {
-            Part::Field(Place::Header, name) => Some(name),
-            Part::Field(Place::Cookie, _) => Some("cookie"),
-            _ => None,
+        let Part::Field(place, name) = &self.0 else { return None };
+        match place {
+            Place::Header => Some(name),
+            Place::Cookie => Some("cookie"),
+            Place::Query => None,
         }
     }
 
