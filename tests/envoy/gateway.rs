@@ -40,6 +40,50 @@ fn a_limited_request_reaches_neither_cache_nor_breaker() {
     assert_eq!(origin.hits(), 2);
 }
 
+/// Every field that a filter of Weir, a proxy or a tracer adds to a request, and a limit that is near, change nothing.
+#[test]
+fn what_filters_and_tracers_add_to_a_request_ends_no_hit() {
+    let origin = Origin::start(|request| Act::response(200, &[], request.target()));
+    let mut configuration = all();
+    configuration["response_cache"] = json!({"rules": [
+        {"name": "all", "default_ttl": "5m"},
+    ]});
+    configuration["rate_limit"]["rules"] = json!([
+        {"name": "all", "limits": [{"quota": 60, "window": "1h"}], "near": {"at": "10%"}},
+    ]);
+    let gateway = Setup::new("gateway", &configuration, origin.address()).start();
+    for field in [
+        "x-weir-rate-limit-near",
+        "x-weir-rate-limit",
+        "x-weir-breaker",
+        "x-weir-fallback",
+        "x-weir-background",
+        "baggage",
+        "b3",
+        "x-b3-traceid",
+        "x-datadog-trace-id",
+        "x-cloud-trace-context",
+        "cdn-loop",
+        "cf-connecting-ip",
+        "x-correlation-id",
+        "traceparent",
+        "x-request-id",
+        "true-client-ip",
+        "sentry-trace",
+        "x-amzn-trace-id",
+        "uber-trace-id",
+    ] {
+        for n in 0..3 {
+            let answer = Request::get("/file").field(field, &n.to_string()).ask(gateway.address());
+            assert_eq!(answer.status(), 200, "{field}");
+        }
+    }
+    assert_eq!(origin.hits(), 1, "the first of 57 requests, 51 of them near the limit");
+    let statuses = [0; 4].map(|_| gateway.get("/file").status());
+    assert_eq!(statuses, [200, 200, 200, 429]);
+    assert_eq!(origin.hits(), 1);
+}
+
 #[test]
 fn a_hit_is_served_while_the_breaker_is_open() {
     let origin = Origin::start(|request| match request.target() {

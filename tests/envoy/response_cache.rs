@@ -6,6 +6,7 @@ mod keys;
 mod metrics;
 mod operations;
 mod parts;
+mod poison;
 mod private;
 mod purge;
 mod purge_load;

@@ -130,7 +130,8 @@ pub fn read(fields: &mut Fields<'_>) -> Config {
         rules: Vec::new(),
         switched_off: Vec::new(),
     };
-    (config.rules, config.switched_off) = rule::read_all(fields);
+    let known = fields.optional_object("request_fields", service::known_fields).unwrap_or_default();
+    (config.rules, config.switched_off) = rule::read_all(fields, &known);
     checks::config(fields, &config);
     config
 }

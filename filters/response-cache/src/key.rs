@@ -54,14 +54,7 @@ impl Key {
 ///
 /// **Cost**: one allocation.
 pub fn primary(scheme: &[u8], authority: &[u8], path: &[u8]) -> Option<Vec<u8>> {
-    let default_port: &[u8] = if scheme.eq_ignore_ascii_case(b"https") {
-        b":443"
-    } else if scheme.eq_ignore_ascii_case(b"http") {
-        b":80"
-    } else {
-        return None;
-    };
-    let host = without_port(authority, default_port);
+    let host = without_port(authority, default_port(scheme)?);
     if host.is_empty() || !host.iter().all(is_host_byte) || path.first() != Some(&b'/') {
         return None;
     }
@@ -114,6 +107,25 @@ fn take_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 const fn is_host_byte(byte: &u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'
         | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'[' | b']')
+}
+
+/// The one form of all authorities that share a key, where it is not the one that came: lower case, and without an
+/// empty or default port. A service that answers by the spelling of its name would have one answer for them all.
+///
+/// **Source**: RFC 9110, 4.2.3.
+pub fn one_form(scheme: &[u8], authority: &[u8]) -> Option<Vec<u8>> {
+    let host = without_port(authority, default_port(scheme)?).to_ascii_lowercase();
+    (host != authority).then_some(host)
+}
+
+fn default_port(scheme: &[u8]) -> Option<&'static [u8]> {
+    if scheme.eq_ignore_ascii_case(b"https") {
+        Some(b":443")
+    } else if scheme.eq_ignore_ascii_case(b"http") {
+        Some(b":80")
+    } else {
+        None
+    }
 }
 
 /// The authority without an empty or default port.

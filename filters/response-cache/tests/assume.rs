@@ -13,6 +13,7 @@ use weir_response_cache::http::freshness::{Arrival, Dated};
 use weir_response_cache::http::request::{Method, Request};
 use weir_response_cache::http::response::Response;
 use weir_response_cache::policy::assume::{Assumptions, COMPARED, Heuristic};
+use weir_response_cache::policy::fields::KnownFields;
 use weir_response_cache::policy::storing::judge;
 use weir_response_cache::policy::terms::{Basis, Terms};
 use weir_response_cache::signals::Refusal;
@@ -123,7 +124,7 @@ fn requests() {
         let mut all =
             vec![(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", path)];
         all.extend_from_slice(fields);
-        assumptions.cover(&Headers::new(&all))
+        assumptions.cover(&Headers::new(&all), &KnownFields::default())
     };
     let browser = [
         ("accept", "text/html"),

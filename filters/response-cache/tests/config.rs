@@ -109,7 +109,7 @@ fn all_problems_are_told_at_once() {
             r#"rules[0].action: found "no", allowed "cache", "bypass"; choose one of them"#,
             r#"rules[1].tll: unknown field; did you mean "ttl"?"#,
             r#"rules[2].name: found "x" a second time, allowed a name that no other rule has; rename one of them: the name says whose state and numbers they are"#,
-            r#"max_ages: unknown field; remove it, the fields here are name, max_bytes, max_entries, max_object, fill_memory, local_memory, max_variants, targeted, tag_headers, hide_tags, no_vary_search, cache_status, x_cache, x_cache_key, collapse, background, warm, resources, operations, rules"#,
+            r#"max_ages: unknown field; remove it, the fields here are name, max_bytes, max_entries, max_object, fill_memory, local_memory, max_variants, targeted, tag_headers, hide_tags, no_vary_search, cache_status, x_cache, x_cache_key, collapse, background, warm, resources, operations, request_fields, rules"#,
         ]
     );
 }

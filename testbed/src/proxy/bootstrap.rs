@@ -93,6 +93,8 @@ fn manager(a: &Arguments, module: &Path, configuration: &str, logs_requests: boo
         "common_http_protocol_options": {
             "idle_timeout": "300s",
             "max_headers_count": 100,
+            // CGI and its heirs read "_" in names as "-": nobody is to send a second X-Forwarded-Host that way.
+            "headers_with_underscores_action": "REJECT_REQUEST",
         },
         "http2_protocol_options": {
             "max_concurrent_streams": 100,

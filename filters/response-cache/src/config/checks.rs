@@ -24,12 +24,13 @@ const LIFETIMES: [&str; 10] = [
 ];
 
 /// Its other fields that mean nothing where nothing is stored.
-const STORING: [&str; 9] = [
+const STORING: [&str; 10] = [
     "key",
     "normalize",
     "set_cookie",
     "cookies",
     "statuses",
+    "store_from",
     "request_directives",
     "no_store",
     "bypass",

@@ -1,5 +1,7 @@
 //! One rule: which requests, and what becomes of them.
 
+use std::rc::Rc;
+
 use kit::Exchange;
 use kit::config::{Fields, Names, quoted};
 use kit::matching::Matcher;
@@ -7,6 +9,7 @@ use kit::matching::Matcher;
 use super::{checks, terms};
 use crate::key::KeyRule;
 use crate::key::normal::Normal;
+use crate::policy::fields::KnownFields;
 use crate::policy::terms::Terms;
 
 /// Which requests, and what becomes of them.
@@ -53,14 +56,14 @@ pub const MAX_TAG: usize = 256;
 
 impl Rule {
     /// The rule where none is configured: whatever the origin allows, for every request.
-    fn everything() -> Self {
+    fn everything(known: Rc<KnownFields>) -> Self {
         Self {
             name: "default".to_owned(),
             matcher: Matcher::default(),
             action: Action::Cache,
             key: KeyRule::default(),
             normal: Normal::default(),
-            terms: Terms { keep: terms::DEFAULT_KEEP, ..Terms::default() },
+            terms: Terms { keep: terms::DEFAULT_KEEP, known, ..Terms::default() },
             heeds_directives: true,
             no_store: None,
             bypass: None,
@@ -73,14 +76,19 @@ impl Rule {
         self.bypass.as_ref().is_some_and(|bypass| bypass.matches(x))
     }
 
-    fn read(fields: &mut Fields<'_>, names: &mut Names) -> Self {
+    fn read(fields: &mut Fields<'_>, names: &mut Names, known: &KnownFields) -> Self {
         let name = names.read(fields).unwrap_or_default();
         let matcher = fields.optional_object("match", Matcher::read).unwrap_or_default();
         let actions = [("cache", Action::Cache), ("bypass", Action::Bypass)];
         let action = fields.optional_choice("action", &actions).unwrap_or_default();
         let key = fields.optional_object("key", KeyRule::read).unwrap_or_default();
         let normal = fields.optional_object("normalize", Normal::read).unwrap_or_default();
-        let terms = terms::read(fields, key.is_per_user());
+        // Two requests that differ in what the key has are two, whatever else it may mean.
+        let mut known = known.clone();
+        known
+            .neutral
+            .extend(key.fields().into_iter().filter(|name| key.has_header(name.as_bytes())));
+        let terms = terms::read(fields, key.is_per_user(), Rc::new(known));
         let heeds = [("honour", true), ("ignore", false)];
         let rule = Self {
             name,
@@ -103,14 +111,16 @@ impl Rule {
 }
 
 /// The rules in force, and the names of those that are switched off.
-pub(super) fn read_all(fields: &mut Fields<'_>) -> (Vec<Rule>, Vec<String>) {
+pub(super) fn read_all(fields: &mut Fields<'_>, known: &KnownFields) -> (Vec<Rule>, Vec<String>) {
     fields.remedy("leave rules out to cache whatever the origin allows");
     let mut names = Names::default();
     let rules = fields.optional_objects("rules", 1..=MAX_RULES, |fields| {
         let enabled = fields.optional_bool("enabled").unwrap_or(true);
-        (enabled, Rule::read(fields, &mut names))
+        (enabled, Rule::read(fields, &mut names, known))
     });
-    let Some(rules) = rules else { return (vec![Rule::everything()], Vec::new()) };
+    let Some(rules) = rules else {
+        return (vec![Rule::everything(Rc::new(known.clone()))], Vec::new());
+    };
     let (on, off): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(enabled, _)| *enabled);
     let names = off.into_iter().map(|(_, rule)| rule.name).collect();
     (on.into_iter().map(|(_, rule)| rule).collect(), names)

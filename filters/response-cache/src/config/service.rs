@@ -5,6 +5,7 @@ use kit::config::{Fields, quoted};
 use kit::place::Place;
 
 use crate::key;
+use crate::policy::fields::KnownFields;
 
 /// What responses say in `Cache-Status` (RFC 9211).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -189,6 +190,8 @@ pub const DEFAULT_TARGETED: [&str; 1] = ["cdn-cache-control"];
 pub const DEFAULT_TAG_HEADERS: [&str; 2] = ["surrogate-key", "cache-tag"];
 /// Each is looked up in every response.
 const MAX_FIELD_NAMES: usize = 8;
+/// Each is compared with every field of requests whose answers may be stored.
+const MAX_KNOWN_FIELDS: usize = 64;
 /// The longest name of a cluster in bytes.
 const MAX_CLUSTER: usize = 256;
 /// The longest URL in bytes: as much as servers commonly take.
@@ -221,6 +224,38 @@ pub(super) fn field_names(
         }
     }
     names
+}
+
+/// Fields of requests that the operator knows.
+pub(super) fn known_fields(fields: &mut Fields<'_>) -> KnownFields {
+    let known = KnownFields {
+        neutral: known_names(fields, "neutral"),
+        dangerous: known_names(fields, "dangerous"),
+    };
+    for name in known.neutral.iter().filter(|name| known.dangerous.contains(name)) {
+        let found = format!("{} that is neutral too", quoted(name));
+        fields.problem(
+            "dangerous",
+            found,
+            "a name on one of the lists",
+            "remove it from the other",
+        );
+    }
+    known
+}
+
+fn known_names(fields: &mut Fields<'_>, name: &'static str) -> Vec<String> {
+    let form =
+        "a header name such as \"x-app-version\", or the beginning of names such as \"x-app-*\"";
+    let parse = |text: &str| {
+        let (stem, star) = text.strip_suffix('*').map_or((text, ""), |stem| (stem, "*"));
+        match Place::Header.parse_name(stem) {
+            Ok(parsed) if parsed.starts_with(':') => Err("leave the colon out".to_owned()),
+            Ok(parsed) => Ok(format!("{parsed}{star}")),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    fields.optional_parsed_list(name, 1..=MAX_KNOWN_FIELDS, form, parse).unwrap_or_default()
 }
 
 fn parse_url(text: &str) -> Result<String, &'static str> {

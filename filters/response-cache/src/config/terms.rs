@@ -1,12 +1,15 @@
 //! The terms of a rule, as an operator writes them.
 
+use std::rc::Rc;
+
 use kit::Nanos;
 use kit::config::{Fields, quoted};
 use kit::status::Statuses;
 use kit::units::Ratio;
 
 use crate::policy::assume::{Assumptions, Heuristic, is_heuristically_cacheable};
-use crate::policy::terms::{Cookies, Origin, SetCookie, Terms};
+use crate::policy::fields::KnownFields;
+use crate::policy::terms::{Cookies, Origin, SetCookie, StoreFrom, Terms};
 
 /// As RFC 9111 suggests in 4.2.2, and as most caches have it.
 pub const DEFAULT_FRACTION: Ratio = Ratio::from_percent(10);
@@ -30,10 +33,11 @@ const MAX_TTLS: usize = 32;
 const MAX_STATUSES: usize = 32;
 
 /// Reads the terms of the rule in whose object `fields` stands.
-pub(super) fn read(fields: &mut Fields<'_>, per_user: bool) -> Terms {
+pub(super) fn read(fields: &mut Fields<'_>, per_user: bool, known: Rc<KnownFields>) -> Terms {
     let origins = [("respect", Origin::Respect), ("override", Origin::Override)];
     let set_cookies = [("refuse", SetCookie::Refuse), ("remove", SetCookie::Remove)];
     let cookies = [("careful", Cookies::Careful), ("ignore", Cookies::Ignore)];
+    let stores_from = [("any", StoreFrom::Any), ("plain", StoreFrom::Plain)];
     let lifetime = MIN_TTL..=MAX_TTL;
     let grace = MIN_TTL..=MAX_GRACE;
     Terms {
@@ -49,6 +53,8 @@ pub(super) fn read(fields: &mut Fields<'_>, per_user: bool) -> Terms {
         cookies: fields.optional_choice("cookies", &cookies).unwrap_or_default(),
         per_user,
         statuses: fields.optional_statuses("statuses", 1..=MAX_STATUSES),
+        store_from: fields.optional_choice("store_from", &stores_from).unwrap_or_default(),
+        known,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::config::Action;
 use crate::http::directives::RequestDirectives;
 use crate::http::request::{Method, Request, Treatment};
 use crate::http::validation;
+use crate::key;
 use crate::reply::{self, How};
 use crate::signals::{Decision, Staleness, Wait};
 use crate::store::flights;
@@ -291,6 +292,9 @@ impl ResponseCache {
             // The origin is to choose by what is compared.
             for (name, value) in rule.normal.rewrites(&asked.headers) {
                 x.set_header(Map::Request, name, &value);
+            }
+            if let Some(authority) = key::one_form(&asked.scheme, &asked.request.authority) {
+                x.set_header(Map::Request, ":authority", &authority);
             }
         }
         if stale.as_ref().is_some_and(|stale| self.may_serve_instead(x, &asked, &stale.stored)) {

@@ -6,34 +6,21 @@ use kit::{Exchange, Nanos};
 use super::ResponseCache;
 use super::passing::{is_from_upstream, refused};
 use super::stream::{Asked, Filling, Forwarded, Stream, Writing};
+use crate::config::Rule;
 use crate::fill::Fill;
 use crate::http::freshness::Arrival;
 use crate::http::response::Response;
 use crate::http::vary::Vary;
 use crate::http::{tags, vary};
 use crate::key;
-use crate::policy::assume::COMPARED;
+use crate::policy::assume::{COMPARED, is_compared};
 use crate::policy::storing::{self, Leave};
-use crate::policy::terms::Basis;
+use crate::policy::terms::{Basis, StoreFrom, Terms};
 use crate::signals::Refusal;
 use crate::store::Unstored;
 use crate::store::flights::Landing;
 use crate::store::purges::Subject;
 use crate::store::stored::Stored;
-
-/// Fields by which services make their answers and which they forget to name in `Vary`: what is answered to them is
-/// not stored, unless the key has them. Envoy sets `x-forwarded-proto` and `-for` itself, and no answer should depend
-/// on the path that a proxy has rewritten.
-const GUARDED: [&str; 8] = [
-    "x-forwarded-host",
-    "x-forwarded-server",
-    "x-host",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-url",
-    "x-rewrite-url",
-];
 
 impl ResponseCache {
     /// Begins to copy the response that has just come, if it may be stored.
@@ -78,8 +65,8 @@ impl ResponseCache {
     ) -> Result<(Vec<u8>, Vec<u8>), Refusal> {
         let rule = self.config.rules.get(asked.rule).ok_or(Refusal::Store)?;
         let Vary::On(names) = vary else { return Err(Refusal::Vary) };
-        if self.is_guarded(asked, names) {
-            return Err(Refusal::Guarded);
+        if let Some(refusal) = Self::unkeyed(asked, rule, names) {
+            return Err(refusal);
         }
         let names = if basis == Basis::Assumed { &vary::merged(names, &COMPARED) } else { names };
         let variant = vary::variant_bytes(&asked.cluster, names, &asked.headers, &rule.normal);
@@ -171,15 +158,24 @@ impl ResponseCache {
         Ok(())
     }
 
-    /// Whether the request has a field that services answer by though no key knows it, and this key does not either.
-    fn is_guarded(&self, asked: &Asked, vary: &[String]) -> bool {
-        let rule = self.config.rules.get(asked.rule);
-        let guarded = |name: &[u8]| GUARDED.iter().any(|guarded| guarded.as_bytes() == name);
-        let is_known = |name: &[u8]| {
-            rule.is_some_and(|rule| rule.key.has_header(name))
-                || vary.iter().any(|known| known.as_bytes() == name)
+    /// Why a request's fields forbid to store its answer, unless the key or `Vary` has them.
+    fn unkeyed(asked: &Asked, rule: &Rule, vary: &[String]) -> Option<Refusal> {
+        let Terms { known, store_from, .. } = &rule.terms;
+        let is_keyed = |name: &[u8]| {
+            rule.key.has_header(name) || vary.iter().any(|known| known.as_bytes() == name)
         };
-        asked.headers.iter().any(|(name, _)| guarded(name) && !is_known(name))
+        let others = || asked.headers.iter().filter(|(name, _)| !is_keyed(name));
+        let is_dangerous = |(name, value): (&[u8], &[u8])| {
+            known.is_dangerous(name, value, &asked.request.authority)
+        };
+        let is_plain = |name: &[u8]| known.is_neutral(name) || is_expected(name);
+        if others().any(is_dangerous) {
+            Some(Refusal::Guarded)
+        } else if *store_from == StoreFrom::Plain && !others().all(|(name, _)| is_plain(name)) {
+            Some(Refusal::NotPlain)
+        } else {
+            None
+        }
     }
 
     /// A piece of the body has come.
@@ -207,4 +203,11 @@ impl ResponseCache {
             self.finish(x, *filling);
         }
     }
+}
+
+/// Whether a field asks for a form of the answer, or for a part of it, or for none at all: the response says by
+/// `Vary` if its form goes by it, and whatever is stored goes by the rest. What it says of who asks is judged by the
+/// terms of the response.
+fn is_expected(name: &[u8]) -> bool {
+    is_compared(name) || matches!(name, b":path" | b"authorization" | b"if-range" | b"range")
 }

@@ -25,6 +25,7 @@ use kit::headers::Headers;
 use kit::units::Ratio;
 
 use crate::http::freshness::Dated;
+use crate::policy::fields::KnownFields;
 
 /// Lifetimes for responses that state none; none of them by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,14 +63,14 @@ impl Assumptions {
         }
     }
 
-    /// Whether this request may share an assumed lifetime with others.
+    /// Whether this request may share an assumed lifetime with others, where these fields are known.
     ///
     /// **Cost**: one pass over the headers, without allocation; asked only where a lifetime is, or was, assumed.
-    pub fn cover(&self, request: &Headers) -> bool {
+    pub fn cover(&self, request: &Headers, known: &KnownFields) -> bool {
         let any = self.heuristic.is_some() || self.default_ttl.is_some();
         any && request.iter().all(|(name, value)| match name {
             b":path" => self.with_query || !value.contains(&b'?'),
-            _ => is_neutral(name) || COMPARED.iter().any(|compared| compared.as_bytes() == name),
+            _ => known.is_neutral(name) || is_compared(name),
         })
     }
 
@@ -116,42 +117,7 @@ pub const COMPARED: [&str; 7] = [
     "x-forwarded-proto",
 ];
 
-/// Fields that do not change what a plain service answers: of the message, of the connection, of tracing,
-/// and those that every browser sends. The client's address, program and referring page are among them.
-fn is_neutral(name: &[u8]) -> bool {
-    name.starts_with(b"sec-fetch-")
-        || name.starts_with(b"sec-ch-")
-        || name.starts_with(b"x-b3-")
-        || name.starts_with(b"x-envoy-")
-        || matches!(
-            name,
-            b":method"
-                | b":scheme"
-                | b":authority"
-                | b"host"
-                | b"cache-control"
-                | b"connection"
-                | b"content-length"
-                | b"date"
-                | b"dnt"
-                | b"if-modified-since"
-                | b"if-none-match"
-                | b"keep-alive"
-                | b"pragma"
-                | b"priority"
-                | b"proxy-connection"
-                | b"referer"
-                | b"sec-gpc"
-                | b"te"
-                | b"traceparent"
-                | b"tracestate"
-                | b"upgrade-insecure-requests"
-                | b"user-agent"
-                | b"via"
-                | b"x-amzn-trace-id"
-                | b"x-client-trace-id"
-                | b"x-forwarded-for"
-                | b"x-real-ip"
-                | b"x-request-id"
-        )
+/// Whether a field is one of [`COMPARED`].
+pub fn is_compared(name: &[u8]) -> bool {
+    COMPARED.iter().any(|compared| compared.as_bytes() == name)
 }

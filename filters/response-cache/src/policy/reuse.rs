@@ -17,7 +17,7 @@ use kit::headers::Headers;
 
 use crate::http::directives::{Delta, MaxStale, RequestDirectives};
 use crate::http::request::Request;
-use crate::policy::storing::is_said_to_all;
+use crate::policy::storing::{is_said_to_all, shows_credentials};
 use crate::policy::terms::{Basis, Cookies, Terms};
 use crate::signals::Decision;
 use crate::store::stored::Stored;
@@ -172,9 +172,9 @@ fn is_for(request: &Request, headers: &Headers, stored: &Stored, terms: &Terms) 
         Basis::Given => {
             let shows_user = request.authorized && !terms.per_user;
             let shows_cookie = terms.cookies == Cookies::Careful && headers.get("cookie").is_some();
-            !shows_user && !shows_cookie
+            !shows_user && !shows_cookie && !shows_credentials(headers, terms)
         }
-        Basis::Assumed => terms.assumptions.cover(headers),
+        Basis::Assumed => terms.assumptions.cover(headers, &terms.known),
     };
     authorized && plain
 }

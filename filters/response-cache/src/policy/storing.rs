@@ -125,14 +125,14 @@ fn lifetime(
     arrival: Arrival,
 ) -> Result<(Nanos, Basis), Refusal> {
     if let Some(ttl) = overruled(response.status, terms) {
-        return given(request, response, ttl, terms, arrival);
+        return given(request, request_headers, response, ttl, terms, arrival);
     }
     match response.lifetime(arrival) {
         Stated::Seconds(seconds) => {
             let stated = Nanos::from_secs(seconds);
             let within = clamped(stated, terms);
             // A longer life is the operator's word, which does not reach requests that show who they come from.
-            let longer = stated < within && may_be_given(request, terms).is_ok();
+            let longer = stated < within && may_be_given(request, request_headers, terms).is_ok();
             match (longer, within < stated) {
                 (true, _) => Ok((within, Basis::Given)),
                 (false, true) => Ok((within, Basis::Stated)),
@@ -145,7 +145,7 @@ fn lifetime(
         }
         Stated::Nothing => match ttl(response.status, terms) {
             Some(_) if response.pragma => Err(Refusal::NoCache),
-            Some(ttl) => given(request, response, ttl, terms, arrival),
+            Some(ttl) => given(request, request_headers, response, ttl, terms, arrival),
             None => assumed(request_headers, response, terms, arrival),
         },
         Stated::Unclear => Err(Refusal::NoLifetime),
@@ -155,25 +155,36 @@ fn lifetime(
 /// The operator's lifetime. It counts from the arrival: how old the response was then is no matter of the rule's.
 fn given(
     request: &Request,
+    request_headers: &Headers,
     response: &Response,
     ttl: Nanos,
     terms: &Terms,
     arrival: Arrival,
 ) -> Result<(Nanos, Basis), Refusal> {
-    may_be_given(request, terms)?;
+    may_be_given(request, request_headers, terms)?;
     let lifetime = clamped(ttl, terms).saturating_add(response.initial_age(arrival));
     Ok((lifetime, Basis::Given))
 }
 
 /// Whether the answer to this request may be stored on the operator's word alone.
-fn may_be_given(request: &Request, terms: &Terms) -> Result<(), Refusal> {
+fn may_be_given(
+    request: &Request,
+    request_headers: &Headers,
+    terms: &Terms,
+) -> Result<(), Refusal> {
     if request.authorized && !terms.per_user {
         return Err(Refusal::Authorization);
     }
-    if request.has_cookie && terms.cookies == Cookies::Careful {
+    let shows_cookie = request.has_cookie && terms.cookies == Cookies::Careful;
+    if shows_cookie || shows_credentials(request_headers, terms) {
         return Err(Refusal::NotPlain);
     }
     Ok(())
+}
+
+/// Whether a request shows a key or token that the rule's keys do not have.
+pub(super) fn shows_credentials(request_headers: &Headers, terms: &Terms) -> bool {
+    !terms.per_user && terms.known.show_credentials(request_headers)
 }
 
 /// A lifetime by assumption (4.2.2): for statuses that are cacheable by themselves, or by `public`.
@@ -200,7 +211,7 @@ fn assumed(
     if response.pragma {
         return Err(Refusal::NoCache);
     }
-    if !assumptions.cover(request_headers) {
+    if !assumptions.cover(request_headers, &terms.known) {
         return Err(Refusal::NotPlain);
     }
     Ok((clamped(lifetime, terms), Basis::Assumed))

@@ -1,10 +1,13 @@
 //! What a rule makes of the responses to its requests: the terms on which they are stored.
 
+use std::rc::Rc;
+
 use kit::Nanos;
 use kit::status::Statuses;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::assume::Assumptions;
+use crate::policy::fields::KnownFields;
 
 /// The terms of one rule; by default whatever the origin allows, and nothing that it does not.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +36,20 @@ pub struct Terms {
     pub per_user: bool,
     /// Only these statuses are stored.
     pub statuses: Option<Statuses>,
+    /// From which requests responses are stored.
+    pub store_from: StoreFrom,
+    /// Fields of requests that the operator knows, and those that the key has.
+    pub known: Rc<KnownFields>,
+}
+
+/// From which requests responses are stored; all are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoreFrom {
+    /// From all but those with a field that services are known to answer by without saying so.
+    #[default]
+    Any,
+    /// Only from those all of whose fields are known: to change no answer, or to the key or to `Vary`.
+    Plain,
 }
 
 /// Whose word on the lifetime counts.
@@ -71,7 +88,7 @@ pub enum Basis {
     /// The origin's.
     #[default]
     Stated,
-    /// The operator's, for this status: shared between requests without cookie and authorisation.
+    /// The operator's, for this status: shared between requests without cookie, authorisation and API key.
     Given,
     /// Assumed: shared between plain requests only ([`crate::policy::assume`]).
     Assumed,
