@@ -139,6 +139,27 @@ fn the_back_off_shrinks_one_step_for_each_such_time_of_success() {
 }
 
 #[test]
+fn after_a_long_outage_openings_are_as_soon_short_again() {
+    let mut bench = Bench::opened();
+    for _ in 0..12 {
+        bench.wait(600);
+        let ticket = bench.probe();
+        bench.step(failure(ticket));
+    }
+    bench.wait(600);
+    for _ in 0..2 {
+        let ticket = bench.probe();
+        bench.step(success(ticket));
+    }
+    // 1, 2, 4, 8 minutes, and 10 however often.
+    assert_eq!((bench.breaker.state, bench.breaker.n_opens), (State::Closed, 5));
+    for (wait, expected) in [(599, 5), (1, 4), (480, 3), (240, 2), (120, 1), (60, 0)] {
+        bench.wait(wait).succeed();
+        assert_eq!(bench.breaker.n_opens, expected);
+    }
+}
+
+#[test]
 fn silence_proves_nothing() {
     let mut bench = Bench::opened();
     bench.wait(60);

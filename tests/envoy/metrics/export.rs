@@ -87,6 +87,7 @@ fn used() -> (Gateway, Origin) {
         (0..4).for_each(|_| ask("GET", target));
     }
     ask("GET", "/slow");
+    ask("GET", DESKS[0]);
     for method in ["POST", "DELETE", "ALICE", "K-4711"] {
         ask(method, "/people/alice");
     }

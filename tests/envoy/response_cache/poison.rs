@@ -105,9 +105,11 @@ fn authorities_of_one_key_reach_the_origin_in_one_form() {
     });
     let gateway = Setup::new("response-cache", &json!({}), origin.address()).start();
     for (target, authority) in [("/1", "A.TeSt"), ("/2", "a.test:80"), ("/3", "A.test:")] {
-        let made = Request::get(target).without("host").field("host", authority).ask(gateway.address());
+        let made =
+            Request::get(target).without("host").field("host", authority).ask(gateway.address());
         assert_eq!(made.text(), "a.test", "{authority}");
     }
-    let other = Request::get("/1").without("host").field("host", "a.test:81").ask(gateway.address());
+    let other =
+        Request::get("/1").without("host").field("host", "a.test:81").ask(gateway.address());
     assert_eq!(other.text(), "a.test:81");
 }

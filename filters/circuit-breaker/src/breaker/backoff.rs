@@ -1,7 +1,8 @@
 //! How long a breaker stays open.
 //!
-//! The first opening lasts the base time; each further one by the same factor longer, up to a cap. Steps go on
-//! counting at the cap, so that after a long outage it takes as long a time of success to come back to short openings.
+//! The first opening lasts the base time; each further one by the same factor longer, up to a cap. Steps stop
+//! counting at the cap: after an outage of hours as after one of minutes, the same time of success leads back to short
+//! openings.
 //! Chance lengthens it a little, so that the breakers of many gateways do not probe one upstream in step;
 //! it never shortens it, so that no probe comes before the promised time.
 //! The steps are undone only by success: see [`super`].
@@ -42,7 +43,13 @@ impl OpenTime {
         length.min(self.max)
     }
 
-    /// The same with chance: `luck` is any number, all equally likely.
+    /// The steps after one more opening: all openings at the cap are one step.
+    pub fn next_step(&self, n_opens: u8) -> u8 {
+        let is_at_cap = n_opens.checked_sub(1).is_some_and(|last| self.plain(last) >= self.max);
+        if is_at_cap { n_opens } else { n_opens.saturating_add(1).min(MAX_STEPS) }
+    }
+
+    /// The length of [`OpenTime::plain`] with chance: `luck` is any number, all equally likely.
     pub fn lucky(&self, n_opens: u8, luck: u64) -> Nanos {
         let plain = self.plain(n_opens);
         let most = self.jitter.of(plain.0);

@@ -2,7 +2,6 @@
 
 use kit::Nanos;
 
-use super::backoff::MAX_STEPS;
 use super::permits::CLOCK_SLACK;
 use super::settings::{Settings, Trip};
 use super::window::Call;
@@ -130,10 +129,9 @@ impl Breaker {
             if self.n_failures < settings.probes.n_failures {
                 return None;
             }
-            let n_opens = self.n_opens.saturating_add(1);
             let retry_in = self.time_to_open(settings, heard);
-            self.open(retry_in, now);
-            return Some(Cause::ProbeFailed { n_opens, retry_in });
+            self.open(settings, retry_in, now);
+            return Some(Cause::ProbeFailed { n_opens: self.n_opens, retry_in });
         }
         self.n_successes = self.n_successes.saturating_add(1);
         if self.n_successes < settings.probes.n_successes {
@@ -153,7 +151,7 @@ impl Breaker {
         }
         let retry_in = self.time_to_open(settings, heard);
         if let Some(cause) = self.why_open(settings, heard.call, retry_in, now) {
-            self.open(retry_in, now);
+            self.open(settings, retry_in, now);
             return Some(cause);
         }
         if self.state == State::Closed
@@ -246,9 +244,9 @@ impl Breaker {
         settings.open.lucky(self.n_opens, heard.luck).max(asked)
     }
 
-    fn open(&mut self, retry_in: Nanos, now: Nanos) {
+    fn open(&mut self, settings: &Settings, retry_in: Nanos, now: Nanos) {
         self.open_for = retry_in;
-        self.n_opens = self.n_opens.saturating_add(1).min(MAX_STEPS);
+        self.n_opens = settings.open.next_step(self.n_opens);
         self.change(State::Open, now);
     }
 }
