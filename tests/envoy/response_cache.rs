@@ -1,6 +1,7 @@
 //! The cache through a real Envoy, with several workers on one store.
 
 mod collapse;
+mod flights;
 pub(crate) mod gate;
 mod keys;
 mod metrics;

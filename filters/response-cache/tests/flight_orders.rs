@@ -92,7 +92,7 @@ proptest! {
             let me = Some(Waker { queue: 1, stream });
             // A few keys that many wait for, and many that few do.
             let key = if key < 200 { [key % 4; 16] } else { [key; 16] };
-            let ask = Ask { key, me, seen: 0, token: 1, until: now + limits.timeout };
+            let ask = Ask { key, me, seen: 0, waited: 0, token: 1, until: now + limits.timeout };
             board.ask(&ask, limits, now);
         }
         prop_assert!(board.n_waiting() <= MAX_WAITING);

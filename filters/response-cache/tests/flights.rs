@@ -73,7 +73,7 @@ fn one_leads_the_others_wait_and_are_woken_once() {
 }
 
 #[test]
-fn who_looked_before_the_landing_looks_again_and_then_leads() {
+fn who_looked_before_the_landing_looks_again_and_then_leads_unless_it_has_waited() {
     let (host, flights) = open();
     let flight = lead(flights.join(&host, key("a"), stream(1), T0));
     let waiting = wait(flights.join(&host, key("a"), stream(2), T0));
@@ -81,9 +81,9 @@ fn who_looked_before_the_landing_looks_again_and_then_leads() {
     let late = landed(flights.join(&host, key("a"), stream(3), T0));
     let woken = landed(flights.rejoin(&host, waiting, key("a"), T0));
     let second = lead(flights.rejoin(&host, late, key("a"), T0));
-    let woken = wait(flights.rejoin(&host, woken, key("a"), T0));
+    let passed = flights.rejoin(&host, woken, key("a"), T0);
+    assert_eq!(passed, Joined::Pass(Why::Waited), "one flight was enough");
     flights.land(&host, second, Landing::Stored, T0);
-    let _again = landed(flights.rejoin(&host, woken, key("a"), T0));
     let _forgotten = lead(flights.join(&host, key("a"), stream(4), T0 + LANDED));
 }
 
@@ -150,9 +150,10 @@ fn an_overdue_leader_that_stores_after_all_wakes_who_waits_for_its_follower() {
     let waiting = wait(flights.join(&host, key("a"), stream(3), after(5_000)));
     flights.land(&host, late, Landing::Stored, after(5_100));
     assert_eq!(host.take_woken(), [stream(3)]);
-    let _on = wait(flights.rejoin(&host, waiting, key("a"), after(5_100)));
+    let passed = flights.rejoin(&host, waiting, key("a"), after(5_100));
+    assert_eq!(passed, Joined::Pass(Why::Waited), "if the store has nothing for it");
     flights.land(&host, follower, Landing::Stored, after(5_200));
-    assert_eq!(host.take_woken(), [stream(3)]);
+    assert_eq!(host.take_woken(), []);
 }
 
 #[test]
@@ -199,6 +200,38 @@ fn a_leader_whose_client_left_is_no_failure() {
         flights.leave(&host, &waiting);
         assert_eq!(flights.status_of(&host, key("a"), T0), Status::Idle);
     }
+}
+
+#[test]
+fn nobody_waits_for_a_second_flight() {
+    for how in [Landing::Failed, Landing::Unshared] {
+        let (host, flights) = open();
+        let flight = lead(flights.join(&host, key("a"), stream(1), T0));
+        let waiting = [2, 3].map(|n| wait(flights.join(&host, key("a"), stream(n), T0)));
+        flights.land(&host, flight, how, T0);
+        let [first, second] = waiting;
+        let passed = flights.rejoin(&host, first, key("a"), T0);
+        assert_eq!(passed, Joined::Pass(Why::Waited), "{how:?}");
+        // Another one leads by now.
+        let _leads = lead(flights.join(&host, key("a"), stream(4), T0));
+        let passed = flights.rejoin(&host, second, key("a"), T0);
+        assert_eq!(passed, Joined::Pass(Why::Waited), "{how:?}");
+    }
+}
+
+#[test]
+fn a_leader_that_left_is_followed_once() {
+    let (host, flights) = open();
+    let flight = lead(flights.join(&host, key("a"), stream(1), T0));
+    let waiting = [2, 3].map(|n| wait(flights.join(&host, key("a"), stream(n), T0)));
+    flights.land(&host, flight, Landing::Abandoned, T0);
+    let [first, second] = waiting;
+    let follower = lead(flights.rejoin(&host, first, key("a"), T0));
+    let second = wait(flights.rejoin(&host, second, key("a"), T0));
+    flights.land(&host, follower, Landing::Abandoned, T0);
+    let _leads = lead(flights.join(&host, key("a"), stream(4), T0));
+    let passed = flights.rejoin(&host, second, key("a"), T0);
+    assert_eq!(passed, Joined::Pass(Why::Waited));
 }
 
 #[test]

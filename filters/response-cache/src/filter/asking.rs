@@ -340,10 +340,6 @@ impl ResponseCache {
         true
     }
 
-    pub(super) fn is_per_user(&self, rule: usize) -> bool {
-        self.config.rules.get(rule).is_some_and(|rule| rule.terms.per_user)
-    }
-
     pub(super) fn decided(&self, x: &dyn Exchange, rule: Option<usize>, decision: Decision) {
         self.meters.decided(x.host(), rule, decision);
         x.note(Self::NAME, decision.as_str());

@@ -159,7 +159,7 @@ impl ResponseCache {
     }
 
     /// Why a request's fields forbid to store its answer, unless the key or `Vary` has them.
-    fn unkeyed(asked: &Asked, rule: &Rule, vary: &[String]) -> Option<Refusal> {
+    pub(super) fn unkeyed(asked: &Asked, rule: &Rule, vary: &[String]) -> Option<Refusal> {
         let Terms { known, store_from, .. } = &rule.terms;
         let is_keyed = |name: &[u8]| {
             rule.key.has_header(name) || vary.iter().any(|known| known.as_bytes() == name)

@@ -131,6 +131,28 @@ impl ResponseCache {
         }
     }
 
+    /// Whether others may get what this request fetches, and this one what others fetch: who may not, neither waits nor
+    /// is waited for.
+    fn can_share(&self, asked: &Asked, stale: Option<&Stored>) -> bool {
+        let request = &asked.request;
+        let Some(rule) = self.config.rules.get(asked.rule) else { return false };
+        // What is stale as it comes, and what may never be served unasked, is each request's own to ask about.
+        let is_own = stale.is_some_and(|stale| {
+            stale.validate
+                || (stale.initial_age >= stale.lifetime && stale.stale_while_revalidate == 0)
+        });
+        self.config.collapse.is_some()
+            && asked.may_store
+            && !asked.background
+            && !is_own
+            && !request.has_range
+            && !request.directives.no_store
+            // Its answer may be a 304 that nobody else can use.
+            && (stale.is_some() || !request.has_condition)
+            && (!request.authorized || rule.terms.per_user)
+            && Self::unkeyed(asked, rule, &[]).is_none()
+    }
+
     /// Whether this request goes to the origin, or waits for the response to another one.
     pub(super) fn board(
         &self,
@@ -140,13 +162,7 @@ impl ResponseCache {
         stale: Option<&Stored>,
         turn: Turn,
     ) -> Boarding {
-        let shares = self.config.collapse.is_some()
-            && asked.may_store
-            && !asked.background
-            && decision != Decision::Request
-            && !asked.request.has_range
-            && (!asked.request.authorized || self.is_per_user(asked.rule));
-        if !shares {
+        if decision == Decision::Request || !self.can_share(asked, stale) {
             self.leave(x, turn);
             return Boarding::Goes(Held::nothing());
         }

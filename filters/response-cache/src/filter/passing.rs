@@ -208,7 +208,7 @@ pub(super) fn landing(
     if has_failed(x, status) {
         Landing::Failed
     } else if is_own_fault(forwarded, status, refusal) {
-        Landing::Abandoned
+        Landing::Unshared
     } else {
         refused(refusal)
     }

@@ -41,7 +41,7 @@ impl ResponseCache {
         let fresh = self.freshen(x, &forwarded.asked, stale, update, arrival);
         let landing = match &fresh {
             Ok(_) => Landing::Stored,
-            Err(refusal) if is_own_fault(&forwarded, stale.status, *refusal) => Landing::Abandoned,
+            Err(refusal) if is_own_fault(&forwarded, stale.status, *refusal) => Landing::Unshared,
             Err(refusal) => refused(*refusal),
         };
         self.land(x, &mut forwarded.flight, landing);
@@ -91,7 +91,7 @@ impl ResponseCache {
     ) -> Flow {
         self.validated(x, forwarded, Validation::Failed);
         self.contradicted.add(stale.generation, x.now());
-        self.land(x, &mut forwarded.flight, Landing::Abandoned);
+        self.land(x, &mut forwarded.flight, Landing::Unshared);
         if forwarded.asked.background {
             return Flow::Continue;
         }

@@ -9,6 +9,10 @@
 //! a question after it sees that it has landed, and looks into the store once more. So no wake-up is lost,
 //! and who looked into the store too early does not fetch again.
 //!
+//! **How long anybody waits**: for one flight. Who has waited and finds nothing for itself goes to the origin at once,
+//! beside the others that waited, whoever else may fetch the key by then. One exception: if the leader went before
+//! anything was known, the first of those who waited takes its place, and the others wait for that one too.
+//!
 //! **When something dies**: a leader that never lands is overdue after [`Limits::timeout`], and the next to ask leads.
 //! Who waits has an alarm on its own worker: [`Flights::on_tick`] wakes it when the leader is overdue or its own time
 //! is over, again and again until it has asked. So nobody waits longer than the timeout and one tick,
@@ -45,6 +49,9 @@ pub const N_BUCKETS: u32 = 256;
 
 /// Streams of one worker that wait at the same time; the next ones pass.
 pub const MAX_WAITING_HERE: usize = 16_384;
+
+/// Flights that a stream counts as having waited for whose answer turned out to be another's: it waits for none more.
+const MOVED: u8 = 2;
 
 /// The bounds of waiting and remembering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +112,8 @@ impl Flights {
     ///
     /// **Cost**: one get, and one set unless it passes.
     pub fn join(&self, host: &dyn Host, key: Tag, me: Waker, now: Nanos) -> Joined {
-        self.ask(host, Waiting { key, me, until: now + self.limits.timeout, seen: 0 }, now)
+        let until = now + self.limits.timeout;
+        self.ask(host, Waiting { key, me, until, seen: 0, waited: 0 }, now)
     }
 
     /// Asks again, after a further look into the store that found nothing; the time to wait goes on.
@@ -122,10 +130,12 @@ impl Flights {
             return self.ask(host, waiting, now);
         }
         self.leave(host, &waiting);
-        self.ask(host, Waiting { key, seen: 0, ..waiting }, now)
+        // What it waited for was another's answer: it does not stand in the next queue.
+        let waited = if waiting.waited > 0 { MOVED } else { 0 };
+        self.ask(host, Waiting { key, seen: 0, waited, ..waiting }, now)
     }
 
-    fn ask(&self, host: &dyn Host, waiting: Waiting, now: Nanos) -> Joined {
+    fn ask(&self, host: &dyn Host, mut waiting: Waiting, now: Nanos) -> Joined {
         let Waiting { key, me, .. } = waiting;
         // What an earlier question has set; set anew below if it waits on.
         self.alarms.borrow_mut().remove(&me);
@@ -134,16 +144,23 @@ impl Flights {
             key: key.to_bytes(),
             me: Some(me),
             seen: waiting.seen,
+            waited: waiting.waited,
             token,
             until: now + self.limits.timeout,
         };
         let can_wait = me.queue != 0 && self.alarms.borrow().len() < MAX_WAITING_HERE;
         let asked = if can_wait { ask } else { Ask { me: None, ..ask } };
-        let answer = self.change(host, ask.key, |board| board.ask(&asked, self.limits, now));
+        let mut is_entered = false;
+        let answer = self.change(host, ask.key, |board| {
+            let (change, answer) = board.ask(&asked, self.limits, now);
+            is_entered = change == Change::Store;
+            (change, answer)
+        });
         match answer.unwrap_or(Answer::Pass(Why::Store)) {
             Answer::Lead => Joined::Lead(Flight { key: ask.key, token }),
             Answer::Wait(overdue) => {
                 self.alarms.borrow_mut().insert(me, overdue.min(waiting.until));
+                waiting.waited = waiting.waited.saturating_add(u8::from(is_entered));
                 Joined::Wait(waiting)
             }
             Answer::Landed(token) => Joined::Landed(Waiting { seen: token, ..waiting }),
@@ -193,7 +210,7 @@ impl Flights {
         now: Nanos,
     ) -> Option<Flight> {
         let (key, token) = (key.to_bytes(), self.next_token());
-        let ask = Ask { key, me: None, seen: 0, token, until: now + lease };
+        let ask = Ask { key, me: None, seen: 0, waited: 0, token, until: now + lease };
         match self.change(host, key, |board| board.ask(&ask, self.limits, now))? {
             Answer::Lead => Some(Flight { key, token }),
             Answer::Wait(_) | Answer::Landed(_) | Answer::Pass(_) => None,

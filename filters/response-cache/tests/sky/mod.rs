@@ -145,7 +145,9 @@ impl Sky {
                     steps.push(Step::Go(n));
                     if may_end_badly {
                         let uncacheable = Landing::Uncacheable(Refusal::Private);
-                        for how in [uncacheable, Landing::Failed, Landing::Abandoned] {
+                        for how in
+                            [uncacheable, Landing::Failed, Landing::Unshared, Landing::Abandoned]
+                        {
                             steps.push(Step::End(n, Some(how)));
                         }
                         steps.push(Step::End(n, None));
@@ -286,6 +288,7 @@ impl Sky {
             Why::Uncacheable(refusal) => refusal == Refusal::Private && self.outcome.n_bad > 0,
             Why::Failing => self.outcome.n_bad >= 3 || self.outcome.n_ticks > 0,
             Why::TimedOut => self.outcome.n_ticks > 0,
+            Why::Waited => self.outcome.n_bad > 0 || self.outcome.n_ticks > 0,
             Why::Full | Why::UnderWay | Why::Unwakeable | Why::Store => false,
         };
         assert!(good, "{why:?} after {:?}", self.outcome);

@@ -36,7 +36,7 @@ pub const FAILING: Nanos = Nanos::SECOND;
 /// Between a look into the store and the question here lie microseconds; the rest is for a worker that was held up.
 pub const LANDED: Nanos = Nanos::from_millis(100);
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What is known of the keys of one bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,8 +52,9 @@ struct Entry {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum State {
-    /// Somebody fetches it; the others wait.
-    UnderWay { token: u64, until: u64, failures: u32, waiting: Vec<(u32, u32)> },
+    /// Somebody fetches it; the others wait. Who has taken it over from a leader that went is waited for by those who
+    /// waited for that one; for any other leader only by those who have not waited yet.
+    UnderWay { token: u64, until: u64, failures: u32, taken_over: bool, waiting: Vec<(u32, u32)> },
     /// It was stored a moment ago.
     Landed { token: u64, until: u64 },
     /// The last flights failed.
@@ -71,6 +72,8 @@ pub struct Ask {
     pub me: Option<Waker>,
     /// The landing after which the store was looked into; zero for none.
     pub seen: u64,
+    /// The flights of this key that it has waited for.
+    pub waited: u8,
     /// The token of the flight, should it be led.
     pub token: u64,
     /// When that flight is overdue.
@@ -140,10 +143,16 @@ impl Board {
                 if now < Nanos(*until) && *token != ask.seen {
                     return (Change::Keep, Answer::Landed(*token));
                 }
+                if ask.waited > 0 {
+                    return (Change::Keep, Answer::Pass(Why::Waited));
+                }
                 (0, Vec::new())
             }
             Some(State::Failing { failures, until }) => {
                 let lives = now < Nanos(*until);
+                if lives && ask.waited > 0 {
+                    return (Change::Keep, Answer::Pass(Why::Waited));
+                }
                 if lives && (*failures >= MAX_FAILURES || ask.me.is_none()) {
                     return (Change::Keep, Answer::Pass(Why::Failing));
                 }
@@ -159,7 +168,8 @@ impl Board {
         };
         let me = ask.me.map(|me| (me.queue, me.stream));
         let waiting = waiting.into_iter().filter(|each| Some(*each) != me).collect();
-        let state = State::UnderWay { token: ask.token, until: ask.until.0, failures, waiting };
+        let (token, until, taken_over) = (ask.token, ask.until.0, ask.waited > 0);
+        let state = State::UnderWay { token, until, failures, taken_over, waiting };
         if self.set(ask.key, state, now) {
             (Change::Store, Answer::Lead)
         } else {
@@ -169,7 +179,8 @@ impl Board {
 
     fn wait(&mut self, ask: &Ask, limits: Limits) -> (Change, Answer) {
         let n_waiting = self.n_waiting();
-        let Some(State::UnderWay { until, waiting, .. }) = self.state_mut(ask.key) else {
+        let Some(State::UnderWay { until, taken_over, waiting, .. }) = self.state_mut(ask.key)
+        else {
             return (Change::Keep, Answer::Pass(Why::Full));
         };
         let Some(me) = ask.me.map(|me| (me.queue, me.stream)) else {
@@ -177,6 +188,9 @@ impl Board {
         };
         if waiting.contains(&me) {
             return (Change::Keep, Answer::Wait(Nanos(*until)));
+        }
+        if ask.waited > u8::from(*taken_over) {
+            return (Change::Keep, Answer::Pass(Why::Waited));
         }
         let max = usize::try_from(limits.max_waiting).unwrap_or(usize::MAX);
         if waiting.len() >= max || n_waiting >= MAX_WAITING {
@@ -201,7 +215,7 @@ impl Board {
             Some(State::UnderWay { token: found, failures, waiting, .. }) => {
                 let own = *found == token;
                 match how {
-                    Landing::Failed | Landing::Abandoned if !own => {
+                    Landing::Failed | Landing::Unshared | Landing::Abandoned if !own => {
                         return (Change::Keep, Vec::new());
                     }
                     Landing::Stored if !own => {
@@ -212,6 +226,7 @@ impl Board {
                     Landing::Stored
                     | Landing::Uncacheable(_)
                     | Landing::Failed
+                    | Landing::Unshared
                     | Landing::Abandoned => {}
                 }
                 (own, *failures, std::mem::take(waiting))
@@ -229,11 +244,14 @@ impl Board {
                 reason: place_of(refusal),
                 until: (now + limits.remember).0,
             }),
-            Landing::Failed | Landing::Abandoned if !own => return (Change::Keep, Vec::new()),
+            Landing::Failed | Landing::Unshared | Landing::Abandoned if !own => {
+                return (Change::Keep, Vec::new());
+            }
             Landing::Failed => Some(State::Failing {
                 failures: failures.saturating_add(1),
                 until: (now + FAILING).0,
             }),
+            Landing::Unshared => Some(State::Failing { failures, until: (now + FAILING).0 }),
             Landing::Abandoned if failures > 0 => {
                 Some(State::Failing { failures, until: (now + FAILING).0 })
             }

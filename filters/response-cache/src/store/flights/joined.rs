@@ -31,6 +31,8 @@ pub enum Why {
     Full,
     /// It has waited as long as it may.
     TimedOut,
+    /// It has waited for one flight, which brought nothing for it.
+    Waited,
     /// Somebody else fetches it, and this one is not to wait.
     UnderWay,
     /// This worker's streams can not be woken.
@@ -47,6 +49,7 @@ impl Why {
             Self::Failing => "failing",
             Self::Full => "full",
             Self::TimedOut => "timed_out",
+            Self::Waited => "waited",
             Self::UnderWay => "under_way",
             Self::Unwakeable => "unwakeable",
             Self::Store => "store",
@@ -82,6 +85,8 @@ pub struct Waiting {
     pub(super) me: Waker,
     pub(super) until: Nanos,
     pub(super) seen: u64,
+    /// The flights of this key that it has waited for.
+    pub(super) waited: u8,
 }
 
 impl Waiting {
@@ -99,10 +104,13 @@ pub enum Landing {
     /// Its answer can not be stored, by the answer's own fault: remembered, those who wait go on by themselves.
     ///
     /// Said as soon as it is known, which is with the headers. A refusal by fault of the leader's request alone
-    /// (its `no-store`, its `Authorization`) is [`Landing::Abandoned`]: one client must not decide for the others.
+    /// (its condition, its `Authorization`) is [`Landing::Unshared`]: one client must not decide for the others.
     Uncacheable(Refusal),
     /// The origin failed: no answer, a broken one, or 5xx.
     Failed,
+    /// The answer is no use to those who wait, by fault of the leader's request alone: they go on by themselves, and
+    /// the next one that asks leads.
+    Unshared,
     /// The leader went before a response had begun, such as when its client left.
     Abandoned,
 }
