@@ -74,7 +74,7 @@ fn what_filters_and_tracers_add_to_a_request_ends_no_hit() {
         "uber-trace-id",
     ] {
         for n in 0..3 {
-            let answer = Request::get("/file").field(field, &n.to_string()).ask(gateway.address());
+            let answer = Request::get("/file").field(field, n.to_string()).ask(gateway.address());
             assert_eq!(answer.status(), 200, "{field}");
         }
     }

@@ -1,12 +1,14 @@
 //! A request waits for at most one flight, whatever comes of it.
+#![allow(clippy::disallowed_methods, reason = "how long real requests wait is measured")]
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::client::Request;
-use harness::gateway::Setup;
+use harness::gateway::{PATIENCE, Setup};
 use harness::origin::{Act, Origin};
 use serde_json::json;
+use weir_testbed::wait;
 
 /// How long the origin takes.
 const TAKES: Duration = Duration::from_millis(400);
@@ -51,7 +53,8 @@ fn answer(target: &str, is_conditional: bool) -> Act {
 fn a_request_waits_for_at_most_one_flight() {
     let origin = Origin::start(|request| {
         if request.target() != "/elsewhere" {
-            thread::sleep(TAKES);
+            let came = Instant::now();
+            wait::until(PATIENCE, || (came.elapsed() >= TAKES).then_some(())).expect("time passes");
         }
         answer(request.target(), request.field("if-none-match").is_some())
     });

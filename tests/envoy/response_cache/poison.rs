@@ -79,10 +79,10 @@ fn a_lifetime_of_the_operators_is_not_for_requests_with_a_key() {
     let rule = json!({"name": "all", "ttl": "5m"});
     let gateway = start(&json!({"rules": [rule]}));
     let ask = |gateway: &harness::gateway::Gateway, key: &str| {
-        Request::get("/mine").field("x-api-key", key).ask(gateway.address()).text().to_owned()
+        Request::get("/mine").field("x-api-key", key).ask(gateway.address()).text()
     };
     assert_eq!(["ann", "bob"].map(|key| ask(&gateway, key)), ["ann", "bob"]);
-    assert_eq!([0; 2].map(|_| gateway.get("/mine").text().to_owned()), ["nobody", "nobody"]);
+    assert_eq!([0; 2].map(|_| gateway.get("/mine").text()), ["nobody", "nobody"]);
     assert_eq!(ask(&gateway, "ann"), "ann", "what is stored for nobody is not hers");
     let keyed = json!({"name": "all", "ttl": "5m", "key": {"headers": ["x-api-key"]}});
     let gateway = start(&json!({"rules": [keyed]}));
