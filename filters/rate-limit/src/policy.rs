@@ -1,8 +1,8 @@
 //! All rules over one request: every rule that counts it must admit it.
 //!
 //! Rules are asked in their order and charged as they admit.
-//! When one refuses, what the others were charged is taken back, so that a refused request costs nothing,
-//! and the rules behind it are only looked at, so that the answer can tell the longest wait and all that refuse.
+//! When one refuses, what the others were charged is taken back, so that a refused request costs nothing
+//! (except at rules with `charge_refused`, wherever they stand), and the rules behind it are only looked at, so that the answer can tell the longest wait and all that refuse.
 
 mod walk;
 
@@ -193,13 +193,17 @@ impl Policy {
         now: Nanos,
         mut told: impl FnMut(usize, Event<'_>),
     ) -> Assessment<'_> {
-        let mut walk = Walk { policy: self, x, identity, now, assessment: Assessment::default() };
+        let assessment = Assessment::default();
+        let mut walk = Walk { policy: self, x, identity, now, assessment, kept_wait: Nanos::ZERO };
         if self.is_exempt(x) {
             walk.assessment.decision = Decision::Exempt;
             return walk.assessment;
         }
         for (idx, rule) in self.rules.iter().enumerate() {
             if let Some(decision) = walk.pass(idx, rule, &mut told) {
+                if !matches!(decision, Decision::Limit(_)) {
+                    walk.charge_behind(idx, &mut told);
+                }
                 walk.take_back(&mut told);
                 walk.assessment.decision = decision;
                 break;

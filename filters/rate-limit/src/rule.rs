@@ -41,7 +41,7 @@ pub struct Rule {
     pub cost: Cost,
     /// What is settled when the response is known.
     pub settlement: Settlement,
-    /// Whether refused requests are charged too.
+    /// Whether refused requests are charged too, whichever rule refuses them.
     pub charge_refused: bool,
     /// When and how it warns.
     pub near: Near,

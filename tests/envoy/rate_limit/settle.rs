@@ -236,6 +236,10 @@ fn a_refused_request_is_charged_nowhere_unless_its_rule_says_so() {
             rule("free", "/free", 10, json!({})),
             rule("last", "/free", 1_000, json!({})),
             rule("charged", "/charged", 10, json!({"charge_refused": true})),
+            rule("before", "/both", 20, json!({"charge_refused": true})),
+            rule("tight", "/both", 6, json!({})),
+            rule("behind", "/both", 30, json!({"charge_refused": true})),
+            rule("uncharged", "/both", 40, json!({})),
         ],
         &origin,
     );
@@ -253,6 +257,8 @@ fn a_refused_request_is_charged_nowhere_unless_its_rule_says_so() {
     assert_eq!([ask("/free", "6"), ask("/charged", "6")], [429, 429]);
     assert_eq!((left("free"), left("charged")), (vec![994, 4, 994], vec![0]));
     assert_eq!([ask("/free", "4"), ask("/charged", "1")], [200, 429], "what is left can be had");
+    assert_eq!((ask("/both", "6"), left("both")), (200, vec![14, 0, 24, 34]));
+    assert_eq!((ask("/both", "6"), left("both")), (429, vec![8, 0, 18, 34]), "in any order");
 }
 
 /// Five failed logins for each address in a quarter of an hour.

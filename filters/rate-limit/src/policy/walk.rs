@@ -1,10 +1,12 @@
 //! One request on its way along the rules: charged as they admit, and given back when one refuses.
+//!
+//! A rule that charges refused requests is charged wherever it stands: before the one that refuses, or behind it.
 
 use kit::table::Found;
 use kit::{Exchange, Nanos};
 
 use super::{Assessment, Charge, Decision, Event, Limited, Policy, Seen, Verdict, amended};
-use crate::account::Refusal;
+use crate::account::{Account, Refusal, Ruling};
 use crate::allowance::Charged;
 use crate::plans::Identity;
 use crate::rule::{Claim, KeyClaim, OnFailure, Rule};
@@ -16,6 +18,8 @@ pub(super) struct Walk<'a, 'x> {
     pub(super) identity: &'x Identity<'x>,
     pub(super) now: Nanos,
     pub(super) assessment: Assessment<'a>,
+    /// What was charged and stays, should another rule refuse, has to be waited for as well.
+    pub(super) kept_wait: Nanos,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -75,6 +79,9 @@ impl<'a> Walk<'a, '_> {
             if is_near && key.is_enforced {
                 self.assessment.near.push(rule);
             }
+            if rule.charge_refused && key.is_enforced {
+                self.keep_wait(key, &charged.account, cost);
+            }
             // An admission by the last rule is taken back only if its own count was lost: none behind it could refuse.
             let may_be_refused =
                 idx + 1 < self.policy.rules.len() || charged.found == Found::Unreadable;
@@ -84,7 +91,7 @@ impl<'a> Walk<'a, '_> {
             }
         }
         match (charged.refusal, verdict) {
-            (Some(refusal), Verdict::Limit) => Some(self.limit(idx, rule, key, &refusal)),
+            (Some(refusal), Verdict::Limit) => Some(self.limit(idx, rule, key, &refusal, told)),
             _ if charged.found == Found::Unreadable => failed,
             _ => None,
         }
@@ -97,35 +104,85 @@ impl<'a> Walk<'a, '_> {
         rule: &'a Rule,
         key: KeyClaim<'a>,
         refusal: &Refusal,
+        told: &mut impl FnMut(usize, Event<'_>),
     ) -> Decision<'a> {
         let mut wait = refusal.wait;
-        for rule in self.policy.rules.iter().skip(idx + 1) {
+        for (idx, rule) in self.policy.rules.iter().enumerate().skip(idx + 1) {
             let Claim::Key(key) = self.policy.claim(rule, self.x, self.identity) else { continue };
-            if !key.is_enforced {
-                continue;
-            }
             let cost = rule.cost.estimate(self.x);
-            let (account, refusal) = key.allowance.preview(self.x.host(), key.tag, cost, self.now);
-            wait = wait.max(refusal.map(|refusal| refusal.wait).unwrap_or_default());
-            self.assessment.seen.push(Seen { rule, key, account, charged: None, refusal });
+            if key.is_enforced {
+                let (host, now) = (self.x.host(), self.now);
+                let (mut account, refusal) = key.allowance.preview(host, key.tag, cost, now);
+                wait = wait.max(refusal.map(|refusal| refusal.wait).unwrap_or_default());
+                if rule.charge_refused {
+                    account = key.allowance.limits().charge(account, cost, now);
+                    self.keep_wait(key, &account, cost);
+                }
+                self.assessment.seen.push(Seen { rule, key, account, charged: None, refusal });
+            }
+            self.charge_refused(idx, rule, key, cost, told);
         }
-        Decision::Limit(Limited { rule, rule_idx: idx, key, wait })
+        Decision::Limit(Limited { rule, rule_idx: idx, key, wait: wait.max(self.kept_wait) })
     }
 
-    /// A refused request costs nothing.
+    /// Charges the rules behind the one that refuses which charge refused requests.
+    pub(super) fn charge_behind(&self, idx: usize, told: &mut impl FnMut(usize, Event<'_>)) {
+        for (idx, rule) in self.policy.rules.iter().enumerate().skip(idx + 1) {
+            if !rule.charge_refused {
+                continue;
+            }
+            let Claim::Key(key) = self.policy.claim(rule, self.x, self.identity) else { continue };
+            self.charge_refused(idx, rule, key, rule.cost.estimate(self.x), told);
+        }
+    }
+
+    fn charge_refused(
+        &self,
+        idx: usize,
+        rule: &Rule,
+        key: KeyClaim<'_>,
+        cost: u64,
+        told: &mut impl FnMut(usize, Event<'_>),
+    ) {
+        if rule.charge_refused {
+            let limits = key.allowance.limits();
+            let done = key.allowance.amend(self.x.host(), key.tag, self.now, |account| {
+                limits.charge(account, cost, self.now)
+            });
+            told(idx, amended(&done));
+        }
+    }
+
+    fn keep_wait(&mut self, key: KeyClaim<'_>, account: &Account, cost: u64) {
+        if let Ruling::Limit(refusal) = key.allowance.limits().decide(account, cost, self.now) {
+            self.kept_wait = self.kept_wait.max(refusal.wait);
+        }
+    }
+
+    /// A refused request costs nothing, except at the rules that charge those too; in flight it is nowhere.
     pub(super) fn take_back(&mut self, told: &mut impl FnMut(usize, Event<'_>)) {
+        let now = self.now;
         for seen in &mut self.assessment.seen {
             if let Some(cost) = seen.charged.take() {
                 let limits = seen.key.allowance.limits();
-                seen.account = limits.refund(seen.account, cost, self.now, self.now);
+                seen.account = limits.settle(seen.account, cost, kept(seen.rule, cost), now, now);
             }
         }
         for charge in std::mem::take(&mut self.assessment.charges) {
-            let Some((_, allowance)) = self.policy.place(&charge) else { continue };
-            let taken_back = allowance.amend(self.x.host(), charge.tag, self.now, |account| {
-                allowance.limits().refund(account, charge.cost, charge.at, self.now)
+            let Some((rule, allowance)) = self.policy.place(&charge) else { continue };
+            let (limits, kept) = (allowance.limits(), kept(rule, charge.cost));
+            if kept == charge.cost && !limits.has_concurrency() {
+                continue;
+            }
+            let taken_back = allowance.amend(self.x.host(), charge.tag, now, |account| {
+                limits.settle(account, charge.cost, kept, charge.at, now)
             });
             told(charge.rule_idx, amended(&taken_back));
         }
     }
+}
+
+/// What a refused request still costs at a rule that admitted it.
+const fn kept(rule: &Rule, cost: u64) -> u64 {
+    if rule.charge_refused { cost } else { 0 }
 }
