@@ -148,7 +148,9 @@ fn lifetimes() {
 #[test]
 fn dates() {
     for text in [DATE, "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
-        assert_eq!(date(text.as_bytes()), Some(DATE_SECS), "{text}");
+        for text in [text.to_owned(), text.to_lowercase(), text.to_uppercase()] {
+            assert_eq!(date(text.as_bytes()), Some(DATE_SECS), "{text}");
+        }
     }
     for text in ["0", "-1", "", "tomorrow", "1994-11-06T08:49:37Z", "Sun, 06 Nov 1994 08:49:37 CET"]
     {
@@ -157,6 +159,9 @@ fn dates() {
     let mut twice = Dated::default();
     twice.read(DATE.as_bytes());
     twice.read(DATE.as_bytes());
+    assert_eq!(twice, Dated::At(DATE_SECS));
+    // Envoy joins equal lines.
+    twice.read([DATE, DATE].join(",").as_bytes());
     assert_eq!(twice, Dated::At(DATE_SECS));
     twice.read(b"Mon, 07 Nov 1994 08:49:37 GMT");
     assert_eq!(twice, Dated::Invalid);

@@ -92,4 +92,6 @@ fn a_request_waits_for_at_most_one_flight() {
             assert!(took < MOST, "{}, burst {burst}: {took:?}", case.0);
         }
     }
+    assert!(slowest(("shared", "accept", "a")) < MOST);
+    assert_eq!(origin.hits_of("/shared"), 1, "what can be shared is fetched once");
 }

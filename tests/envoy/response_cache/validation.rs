@@ -149,3 +149,48 @@ fn an_error_to_one_validation_ends_nothing() {
         assert_eq!(gateway.get("/").text(), "whole", "after {status}");
     }
 }
+
+/// One request's bad answer is not laid on what is stored for all.
+#[test]
+fn what_one_request_provokes_evicts_nothing() {
+    let origin = Origin::start(|request| match request.field("x-provoke") {
+        Some("quote") => Act::response(200, &[("cache-control", "max-age=\"")], "bad"),
+        Some(status) => {
+            let status = status.parse().expect("a status");
+            Act::response(status, &[("cache-control", "no-cache")], "bad")
+        }
+        None => Act::response(200, &[("cache-control", "max-age=600")], "good"),
+    });
+    let gateway = start(&origin);
+    assert_eq!(gateway.get("/").text(), "good");
+    for (n, provoked) in (2_u64..).zip(["quote", "404", "410", "412", "416", "429", "431"]) {
+        let bad = Request::get("/").field("x-provoke", provoked).field("cache-control", "no-cache");
+        assert_eq!(bad.ask(gateway.address()).text(), "bad", "{provoked}");
+        assert_eq!(gateway.get("/").text(), "good", "{provoked}");
+        assert_eq!(origin.hits(), n, "{provoked}: what is stored is still there");
+    }
+    let before = origin.hits();
+    origin.play(|_| Act::response(200, &[("etag", "\"other\""), ("content-length", "1")], ""));
+    let head = Request::new("HEAD", "/").field("x-forwarded-host", "evil");
+    head.field("cache-control", "no-cache").ask(gateway.address());
+    assert_eq!(
+        gateway.get("/").text(),
+        "good",
+        "what a request with such a field hears is its own"
+    );
+    assert_eq!(origin.hits(), before + 1);
+}
+
+/// RFC 9111, 4.2: case does not count; Envoy joins equal lines.
+#[test]
+fn dates_in_any_case_and_equal_lines_count_once() {
+    let expires = "fri, 31 dec 2100 23:59:59 gmt";
+    let origin = Origin::start(move |_| {
+        Act::response(200, &[("expires", expires), ("expires", expires)], "whole")
+    });
+    let gateway = start(&origin);
+    for _ in 0..2 {
+        assert_eq!(gateway.get("/").text(), "whole");
+    }
+    assert_eq!(origin.hits(), 1);
+}

@@ -113,9 +113,13 @@ impl Nanos {
         self.0.div_ceil(Self::MILLISECOND.0)
     }
 
-    /// Seconds as a fraction, for display and ratios only.
+    /// Seconds as a fraction, for display and ratios only: the number that is nearest to the decimal one, so that it is
+    /// written with as few digits. The sum of whole seconds and a fraction would have more, as in 2.4137779999999998.
+    ///
+    /// **Cost**: a text of at most 30 characters.
     pub fn as_secs_f64(self) -> f64 {
-        Duration::from(self).as_secs_f64()
+        let span = Duration::from(self);
+        format!("{}.{:09}", span.as_secs(), span.subsec_nanos()).parse().unwrap_or(f64::MAX)
     }
 
     /// The sum, at most [`Nanos::MAX`].
@@ -258,6 +262,15 @@ fn size_of(unit: &str, digits: &str, text: &str) -> Result<Nanos, UnitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_have_no_more_digits_than_the_span() {
+        for millis in 0..20_000_u32 {
+            let expected = format!("{}", f64::from(millis) / 1_000.0);
+            assert_eq!(Nanos::from_millis(millis.into()).as_secs_f64().to_string(), expected);
+        }
+        assert_eq!(Nanos::from_micros(2_413_778).as_secs_f64().to_string(), "2.413778");
+    }
 
     #[test]
     fn text_and_span_agree() {

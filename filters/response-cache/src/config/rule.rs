@@ -85,9 +85,8 @@ impl Rule {
         let normal = fields.optional_object("normalize", Normal::read).unwrap_or_default();
         // Two requests that differ in what the key has are two, whatever else it may mean.
         let mut known = known.clone();
-        known
-            .neutral
-            .extend(key.fields().into_iter().filter(|name| key.has_header(name.as_bytes())));
+        let keyed = key.fields().into_iter();
+        known.neutral.extend(keyed.filter(|name| !matches!(&**name, "cookie" | "authorization")));
         let terms = terms::read(fields, key.is_per_user(), Rc::new(known));
         let heeds = [("honour", true), ("ignore", false)];
         let rule = Self {

@@ -280,7 +280,7 @@ impl ResponseCache {
         &self,
         stream: &mut Stream,
         x: &dyn Exchange,
-        asked: Asked,
+        mut asked: Asked,
         origin: Origin,
         flight: Held,
     ) -> Flow {
@@ -293,9 +293,7 @@ impl ResponseCache {
             for (name, value) in rule.normal.rewrites(&asked.headers) {
                 x.set_header(Map::Request, name, &value);
             }
-            if let Some(authority) = key::one_form(&asked.scheme, &asked.request.authority) {
-                x.set_header(Map::Request, ":authority", &authority);
-            }
+            asked.may_store = Self::name_in_one_form(x, &asked);
         }
         if stale.as_ref().is_some_and(|stale| self.may_serve_instead(x, &asked, &stale.stored)) {
             x.publish(STALE_COPY, b"1");
@@ -305,6 +303,19 @@ impl ResponseCache {
         let forwarded = Forwarded { decision, asked, at, stale, validating, flight };
         *stream = Stream::Forwarded(Box::new(forwarded));
         Flow::Continue
+    }
+
+    /// Has the origin asked by the one name that all authorities of this key have; whether it is. It is not where Envoy
+    /// has a route for the name as it came alone: then the request goes on as it came, and its answer is its own.
+    fn name_in_one_form(x: &dyn Exchange, asked: &Asked) -> bool {
+        let came = &asked.request.authority;
+        let Some(authority) = key::one_form(&asked.scheme, came) else { return true };
+        x.set_header(Map::Request, ":authority", &authority);
+        let is_same_way = cluster(x) == asked.cluster;
+        if !is_same_way {
+            x.set_header(Map::Request, ":authority", came);
+        }
+        is_same_way
     }
 
     /// Keeps what is stored at hand while the origin is asked; without it, where copies take all that they may.

@@ -135,7 +135,7 @@ impl ResponseCache {
             OnEnd::Refresh(flight, replaces) => {
                 let landing = match came {
                     Refresh::Answered => Landing::Stored,
-                    Refresh::NotStored | Refresh::Unreached => Landing::Unshared,
+                    Refresh::NotStored | Refresh::Unreached => Landing::Abandoned,
                     Refresh::Failed | Refresh::Full => Landing::Failed,
                 };
                 self.flights.land(host, flight, landing, host.now());

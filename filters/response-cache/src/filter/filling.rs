@@ -165,9 +165,11 @@ impl ResponseCache {
             rule.key.has_header(name) || vary.iter().any(|known| known.as_bytes() == name)
         };
         let others = || asked.headers.iter().filter(|(name, _)| !is_keyed(name));
-        let is_dangerous = |(name, value): (&[u8], &[u8])| {
-            known.is_dangerous(name, value, &asked.request.authority)
-        };
+        let came = &asked.request.authority;
+        let in_one_form = key::one_form(&asked.scheme, came);
+        let authority = in_one_form.as_deref().unwrap_or(came);
+        let is_dangerous =
+            |(name, value): (&[u8], &[u8])| known.is_dangerous(name, value, authority);
         let is_plain = |name: &[u8]| known.is_neutral(name) || is_expected(name);
         if others().any(is_dangerous) {
             Some(Refusal::Guarded)
@@ -176,6 +178,21 @@ impl ResponseCache {
         } else {
             None
         }
+    }
+
+    /// Whether the request has no field by which its answer could be another than everybody's: only then does a refusal
+    /// to it, or an error, say something about what is stored for others.
+    pub(super) fn speaks_for_all(&self, asked: &Asked, names: &[u8]) -> bool {
+        let Some(rule) = self.config.rules.get(asked.rule) else { return false };
+        let Some(names) = vary::read_names(names) else { return false };
+        let is_known = |name: &[u8]| {
+            rule.terms.known.is_neutral(name)
+                || is_expected(name) && name != b"authorization"
+                || rule.key.has_header(name)
+                || names.iter().any(|known| known.as_bytes() == name)
+        };
+        Self::unkeyed(asked, rule, &names).is_none()
+            && (rule.terms.per_user || asked.headers.iter().all(|(name, _)| is_known(name)))
     }
 
     /// A piece of the body has come.

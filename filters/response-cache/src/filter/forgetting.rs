@@ -81,6 +81,7 @@ impl ResponseCache {
             || matches!(forwarded.decision, Decision::Stale | Decision::Background);
         let replaced = is_asked_about
             && is_said_to_all(status)
+            && self.speaks_for_all(&forwarded.asked, &stale.names)
             && !is_own_fault(forwarded, status, refusal)
             && !matches!(refusal, Refusal::LocalReply | Refusal::Store | Refusal::FillMemory)
             && !has_failed(x, status);

@@ -226,6 +226,9 @@ pub(super) fn is_own_fault(forwarded: &Forwarded, status: u16, refusal: Refusal)
         || (refusal == Refusal::NoStore && own_no_store)
         // A part or a 304 that the client asked for: the next request may want the whole.
         || matches!(status, 206 | 304)
+        // An error that one request provokes, or a field that nobody can read, says nothing about the next answer.
+        || !storing::is_said_to_all(status)
+        || refusal == Refusal::Malformed
 }
 
 fn apply(mend: &Mend, x: &dyn Exchange) {

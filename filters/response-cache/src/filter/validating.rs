@@ -223,6 +223,9 @@ impl ResponseCache {
         stale: &Stored,
         headers: &Headers,
     ) {
+        if !self.speaks_for_all(&forwarded.asked, &stale.names) {
+            return;
+        }
         let size = u64::try_from(stale.body.len()).unwrap_or(u64::MAX);
         match validation::head(&stale.headers(), size, headers) {
             Head::Freshens => {

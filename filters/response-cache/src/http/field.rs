@@ -49,13 +49,33 @@ pub fn is_entity_tag(value: &[u8]) -> bool {
     }
 }
 
-/// Seconds since 1970 of an HTTP date in any of its three forms.
+/// Seconds since 1970 of an HTTP date in any of its three forms, in upper or lower case (RFC 9111, 4.2).
 ///
 /// A date before 1970 counts as 1970: for freshness both are long past.
 pub fn date(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(trim(value)).ok()?;
-    let time = httpdate::parse_http_date(text).ok()?;
+    let time = httpdate::parse_http_date(text)
+        .or_else(|_| httpdate::parse_http_date(&with_usual_case(text)))
+        .ok()?;
     Some(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// The names of days and months as `Sun` and `Nov`, the zone as `GMT`.
+fn with_usual_case(text: &str) -> String {
+    let mut in_word = false;
+    let usual = |letter: char| {
+        let was_in_word = std::mem::replace(&mut in_word, letter.is_ascii_alphabetic());
+        if was_in_word { letter.to_ascii_lowercase() } else { letter.to_ascii_uppercase() }
+    };
+    text.chars().map(usual).collect::<String>().replace("Gmt", "GMT")
+}
+
+/// The value once, where two equal lines were joined to one by a comma, as Envoy does; otherwise all of it.
+pub fn once(line: &[u8]) -> &[u8] {
+    let halves = |at: usize| Some((trim(line.get(..at)?), trim(line.get(at.checked_add(1)?..)?)));
+    let commas = line.iter().enumerate().filter(|(_, byte)| **byte == b',');
+    let twice = commas.filter_map(|(at, _)| halves(at)).find(|(one, other)| one == other);
+    twice.map_or(line, |(one, _)| one)
 }
 
 /// The HTTP date of these seconds since 1970; `None` beyond the year 9999, which no date can say.

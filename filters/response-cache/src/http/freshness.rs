@@ -33,9 +33,9 @@ pub enum Dated {
 }
 
 impl Dated {
-    /// Adds one line of the field.
+    /// Adds one line of the field; equal lines count once, also where they were joined.
     pub fn read(&mut self, line: &[u8]) {
-        let read = field::date(line).map_or(Self::Invalid, Self::At);
+        let read = field::date(field::once(line)).map_or(Self::Invalid, Self::At);
         *self = if *self == Self::Absent || *self == read { read } else { Self::Invalid };
     }
 }

@@ -28,7 +28,7 @@ impl KnownFields {
 
     /// Whether services answer by this field and forget to name it in `Vary`.
     ///
-    /// One that says no more than the request itself does is harmless: the authority in `X-Forwarded-Host`,
+    /// One that says no more than the request itself does is harmless: the authority, as it goes on, in `X-Forwarded-Host`,
     /// the scheme that Envoy has set, an address in `Forwarded`.
     pub fn is_dangerous(&self, name: &[u8], value: &[u8], authority: &[u8]) -> bool {
         if named(&self.neutral, name) {
@@ -83,7 +83,6 @@ fn is_neutral(name: &[u8]) -> bool {
                 | b"cf-connecting-ipv6"
                 | b"cf-ew-via"
                 | b"cf-ray"
-                | b"cf-visitor"
                 | b"connection"
                 | b"content-length"
                 | b"correlation-id"
@@ -132,7 +131,9 @@ fn is_neutral(name: &[u8]) -> bool {
 }
 
 /// Families of fields that say where a request was meant to go, or how, by how their names begin.
-const DANGEROUS_STARTS: [&[u8]; 11] = [
+const DANGEROUS_STARTS: [&[u8]; 12] = [
+    // Which scheme the client used.
+    b"cf-visitor",
     b"front-end-https",
     b"x-forwarded",
     b"x-backend-",
@@ -173,7 +174,7 @@ fn is_dangerous(name: &[u8]) -> bool {
     if is_neutral(name) {
         return false;
     }
-    let name: Vec<u8> = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
+    let name = hyphenated(name);
     let last = name.rsplit(|byte| *byte == b'-').next().unwrap_or_default();
     name == b"forwarded"
         || DANGEROUS_STARTS.iter().any(|start| name.starts_with(start))
@@ -183,7 +184,7 @@ fn is_dangerous(name: &[u8]) -> bool {
 /// Whether the field says only what the request says anyway.
 fn is_redundant(name: &[u8], value: &[u8], authority: &[u8]) -> bool {
     match name {
-        b"x-forwarded-host" => value.eq_ignore_ascii_case(authority),
+        b"x-forwarded-host" => value == authority,
         // Envoy sets it; the key has it where it is a scheme of the web.
         b"x-forwarded-proto" => {
             value.eq_ignore_ascii_case(b"http") || value.eq_ignore_ascii_case(b"https")
@@ -200,21 +201,29 @@ fn is_redundant(name: &[u8], value: &[u8], authority: &[u8]) -> bool {
 
 /// Whether services know their users by this field.
 fn is_credential(name: &[u8]) -> bool {
-    let ends = [&b"-key"[..], b"_key", b"apikey", b"-token", b"_token", b"-secret", b"-session"];
-    let starts = [
-        &b"x-auth"[..],
+    const ENDS: [&[u8]; 7] =
+        [b"-key", b"apikey", b"-token", b"-secret", b"-session", b"-assertion", b"-principal"];
+    const STARTS: [&[u8]; 9] = [
+        b"x-auth",
         b"x-user",
         b"x-remote-user",
         b"remote-user",
         b"x-session",
+        b"x-amzn-oidc-",
         b"x-forwarded-client-cert",
         b"x-ssl-client-",
         b"ssl-client-",
     ];
-    !is_neutral(name)
-        && name != b"sec-websocket-key"
-        && (ends.iter().any(|end| name.ends_with(end))
-            || starts.iter().any(|start| name.starts_with(start)))
+    if is_neutral(name) || name == b"sec-websocket-key" {
+        return false;
+    }
+    let name = hyphenated(name);
+    ENDS.iter().any(|end| name.ends_with(end)) || STARTS.iter().any(|start| name.starts_with(start))
+}
+
+/// A name as CGI would have it from others.
+fn hyphenated(name: &[u8]) -> Vec<u8> {
+    name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect()
 }
 
 #[cfg(test)]
@@ -266,7 +275,8 @@ mod tests {
     fn what_the_request_says_anyway_is_harmless() {
         let known = KnownFields::default();
         for (name, value, expected) in [
-            ("x-forwarded-host", "A.test", false),
+            ("x-forwarded-host", "a.test", false),
+            ("x-forwarded-host", "A.test", true),
             ("x-forwarded-host", "a.test:80", true),
             ("x-forwarded-proto", "https", false),
             ("x-forwarded-proto", "evil", true),
@@ -294,8 +304,15 @@ mod tests {
     #[test]
     fn credentials_show_who_asks() {
         let known = KnownFields::default();
-        for name in ["x-api-key", "api-key", "apikey", "private-token", "x-auth-user", "x-user-id"]
-        {
+        for name in [
+            "x-api-key",
+            "api-key",
+            "apikey",
+            "private-token",
+            "x-auth-user",
+            "x_user_id",
+            "cf-access-jwt-assertion",
+        ] {
             assert!(known.show_credentials(&Headers::new(&[(name, "1")])), "{name}");
         }
         for name in ["accept", "x-weir-anything", "x-request-id", "sec-websocket-key"] {
