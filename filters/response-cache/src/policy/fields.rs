@@ -8,6 +8,8 @@
 //! **Source**: the unkeyed inputs of Kettle, "Practical Web Cache Poisoning" (2018) and "Web Cache Entanglement" (2020);
 //! RFC 7239 (`Forwarded`); RFC 3875, 4.1.18 (names of fields in CGI); W3C Trace Context and Baggage; RFC 8586 (`CDN-Loop`).
 
+use std::borrow::Cow;
+
 use kit::headers::Headers;
 
 /// Fields that the operator knows, beside those that are known here; lower case.
@@ -176,7 +178,7 @@ fn is_dangerous(name: &[u8]) -> bool {
     }
     let name = hyphenated(name);
     let last = name.rsplit(|byte| *byte == b'-').next().unwrap_or_default();
-    name == b"forwarded"
+    *name == *b"forwarded"
         || DANGEROUS_STARTS.iter().any(|start| name.starts_with(start))
         || (name.starts_with(b"x-") && DANGEROUS_ENDS.contains(&last))
 }
@@ -222,7 +224,10 @@ fn is_credential(name: &[u8]) -> bool {
 }
 
 /// A name as CGI would have it from others.
-fn hyphenated(name: &[u8]) -> Vec<u8> {
+fn hyphenated(name: &[u8]) -> Cow<'_, [u8]> {
+    if !name.contains(&b'_') {
+        return Cow::Borrowed(name);
+    }
     name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect()
 }
 
