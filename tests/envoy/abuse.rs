@@ -221,7 +221,8 @@ fn one_clients_answer_is_not_made_anothers() {
 
 #[test]
 fn broken_and_garbled_answers_are_not_stored() {
-    let head = "HTTP/1.1 200 OK\r\ncache-control: max-age=600";
+    // Envoy is not to send the next request on a connection that is about to end.
+    let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncache-control: max-age=600";
     let answers = [
         ("/chunks", format!("{head}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")),
         (
