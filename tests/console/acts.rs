@@ -147,6 +147,7 @@ fn keys_are_enough_and_the_focus_stays_where_it_is() {
 fn what_does_not_answer_is_told_and_the_rest_goes_on() {
     let mut configuration = configuration();
     configuration["metrics"]["console"]["breakers"] = json!("/nobody");
+    configuration["circuit_breaker"]["operations"]["path"] = json!("/elsewhere");
     let stage = Stage::with(&configuration);
     stage.sign_in();
     let browser = &stage.browser;
