@@ -4,6 +4,7 @@
 //! A path that two sections take, or one below the other, would leave the inner filter without endpoints.
 
 use kit::config::{Fields, quoted};
+use kit::matching::is_below;
 use kit::operations::Access;
 
 /// The names that lead to a field of the gateway's configuration.
@@ -30,7 +31,7 @@ impl<'a> Endpoints<'a> {
 
     /// Whether a request for `path` passes this filter, so that a filter further in can answer it.
     fn lets_pass(&self, path: &str) -> bool {
-        self.others.iter().any(|(_, other)| is_at_or_below(path, other))
+        self.others.iter().any(|(_, other)| is_below(path, other))
     }
 }
 
@@ -40,8 +41,8 @@ pub fn check(fields: &mut Fields<'_>, sections: &[Endpoints<'_>]) {
         for outer in sections.iter().take(idx) {
             for (field, path) in inner.paths() {
                 let taken = outer.paths().find(|(_, taken)| {
-                    (is_at_or_below(path, taken) && !outer.lets_pass(path))
-                        || (is_at_or_below(taken, path) && path != *taken)
+                    (is_below(path, taken) && !outer.lets_pass(path))
+                        || (is_below(taken, path) && path != *taken)
                 });
                 if let Some((other, taken)) = taken {
                     let (other, taken) = (other.join("."), quoted(taken));
@@ -55,9 +56,4 @@ pub fn check(fields: &mut Fields<'_>, sections: &[Endpoints<'_>]) {
             }
         }
     }
-}
-
-/// Whether a path is this prefix or continues it with a slash.
-fn is_at_or_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -27,7 +27,8 @@ use std::fmt;
 
 use crate::exchange::Exchange;
 use condition::Condition;
-pub(crate) use path::{is_below, literal as parse_path};
+pub use path::is_below;
+pub(crate) use path::literal as parse_path;
 
 /// A compiled `match` object; the default matches every request.
 ///

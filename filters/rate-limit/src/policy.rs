@@ -1,8 +1,9 @@
 //! All rules over one request: every rule that counts it must admit it.
 //!
 //! Rules are asked in their order and charged as they admit.
-//! When one refuses, what the others were charged is taken back, so that a refused request costs nothing
-//! (except at rules with `charge_refused`, wherever they stand), and the rules behind it are only looked at, so that the answer can tell the longest wait and all that refuse.
+//! When one refuses, what the others were charged is taken back, so that a refused request costs nothing,
+//! and the rules behind it are only looked at, so that the answer can tell the longest wait and all that refuse.
+//! Rules with `charge_refused` are charged all the same, wherever they stand.
 
 mod walk;
 

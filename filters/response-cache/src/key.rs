@@ -112,10 +112,13 @@ const fn is_host_byte(byte: &u8) -> bool {
 /// The one form of all authorities that share a key, where it is not the one that came: lower case, and without an
 /// empty or default port. A service that answers by the spelling of its name would have one answer for them all.
 ///
+/// **Cost**: one allocation if it is another.
+///
 /// **Source**: RFC 9110, 4.2.3.
 pub fn one_form(scheme: &[u8], authority: &[u8]) -> Option<Vec<u8>> {
-    let host = without_port(authority, default_port(scheme)?).to_ascii_lowercase();
-    (host != authority).then_some(host)
+    let host = without_port(authority, default_port(scheme)?);
+    let is_it = host.len() == authority.len() && !host.iter().any(u8::is_ascii_uppercase);
+    (!is_it).then(|| host.to_ascii_lowercase())
 }
 
 fn default_port(scheme: &[u8]) -> Option<&'static [u8]> {

@@ -62,7 +62,7 @@ impl fmt::Display for PathPattern {
 }
 
 /// Whether `path` is `prefix` or continues it at a segment's end; both in canonical form.
-pub(crate) fn is_below(path: &str, prefix: &str) -> bool {
+pub fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/'))
 }

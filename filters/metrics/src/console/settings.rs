@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kit::config::Fields;
+use kit::matching::is_below;
 use kit::operations::{Access, optional_prefix};
 
 use crate::operations::OWN;
@@ -67,11 +68,6 @@ fn is_own(prefix: &str, path: &str) -> bool {
     let is_taken = |rest: &str| OWN.iter().any(|taken| is_below(rest, taken));
     is_below(prefix, path)
         || (is_below(path, prefix) && path.strip_prefix(prefix).is_some_and(is_taken))
-}
-
-/// Whether a path is this prefix or continues it with a slash.
-fn is_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What is in force, for operators; the path of operations goes before it.

@@ -206,12 +206,8 @@ pub(super) fn field_names(
     default: &[&str],
 ) -> Vec<String> {
     let form = "a header name such as \"x-cache-tags\"";
-    let parse = |text: &str| match Place::Header.parse_name(text) {
-        Ok(parsed) if parsed.starts_with(':') => Err("leave the colon out".to_owned()),
-        Ok(parsed) => Ok(parsed.into_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    let Some(read) = fields.optional_parsed_list(name, 0..=MAX_FIELD_NAMES, form, parse) else {
+    let range = 0..=MAX_FIELD_NAMES;
+    let Some(read) = fields.optional_parsed_list(name, range, form, parse_field_name) else {
         return default.iter().map(|name| (*name).to_owned()).collect();
     };
     let mut names: Vec<String> = Vec::with_capacity(read.len());
@@ -249,13 +245,18 @@ fn known_names(fields: &mut Fields<'_>, name: &'static str) -> Vec<String> {
         "a header name such as \"x-app-version\", or the beginning of names such as \"x-app-*\"";
     let parse = |text: &str| {
         let (stem, star) = text.strip_suffix('*').map_or((text, ""), |stem| (stem, "*"));
-        match Place::Header.parse_name(stem) {
-            Ok(parsed) if parsed.starts_with(':') => Err("leave the colon out".to_owned()),
-            Ok(parsed) => Ok(format!("{parsed}{star}")),
-            Err(error) => Err(error.to_string()),
-        }
+        Ok::<_, String>(parse_field_name(stem)? + star)
     };
     fields.optional_parsed_list(name, 1..=MAX_KNOWN_FIELDS, form, parse).unwrap_or_default()
+}
+
+/// A field's name in lower case.
+fn parse_field_name(text: &str) -> Result<String, String> {
+    match Place::Header.parse_name(text) {
+        Ok(parsed) if parsed.starts_with(':') => Err("leave the colon out".to_owned()),
+        Ok(parsed) => Ok(parsed.into_string()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn parse_url(text: &str) -> Result<String, &'static str> {

@@ -161,10 +161,7 @@ impl ResponseCache {
     /// Why a request's fields forbid to store its answer, unless the key or `Vary` has them.
     pub(super) fn unkeyed(asked: &Asked, rule: &Rule, vary: &[String]) -> Option<Refusal> {
         let Terms { known, store_from, .. } = &rule.terms;
-        let is_keyed = |name: &[u8]| {
-            rule.key.has_header(name) || vary.iter().any(|known| known.as_bytes() == name)
-        };
-        let others = || asked.headers.iter().filter(|(name, _)| !is_keyed(name));
+        let others = || asked.headers.iter().filter(|(name, _)| !is_keyed(rule, vary, name));
         let came = &asked.request.authority;
         let in_one_form = key::one_form(&asked.scheme, came);
         let authority = in_one_form.as_deref().unwrap_or(came);
@@ -188,8 +185,7 @@ impl ResponseCache {
         let is_known = |name: &[u8]| {
             rule.terms.known.is_neutral(name)
                 || is_expected(name) && name != b"authorization"
-                || rule.key.has_header(name)
-                || names.iter().any(|known| known.as_bytes() == name)
+                || is_keyed(rule, &names, name)
         };
         Self::unkeyed(asked, rule, &names).is_none()
             && (rule.terms.per_user || asked.headers.iter().all(|(name, _)| is_known(name)))
@@ -220,6 +216,11 @@ impl ResponseCache {
             self.finish(x, *filling);
         }
     }
+}
+
+/// Whether requests that differ in this field are told apart, by the rule's key or by `Vary`.
+fn is_keyed(rule: &Rule, vary: &[String], name: &[u8]) -> bool {
+    rule.key.has_header(name) || vary.iter().any(|known| known.as_bytes() == name)
 }
 
 /// Whether a field asks for a form of the answer, or for a part of it, or for none at all: the response says by
